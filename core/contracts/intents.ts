@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { artifactSchema, commitSchema, sha256Schema } from './artifact.ts';
+import { idSchema } from './ids.ts';
+
+const commandRunSchema = z.object({
+  command: z.string(),
+  exitCode: z.number().int(),
+  durationMs: z.number().int().nonnegative(),
+  /** The end of the output, at most 4 KB; the whole is the artifact. */
+  tail: z.string().max(8_192),
+  log: artifactSchema,
+});
+
+/** What the runner saw when it proved a fix in a clean clone of its own. */
+export const proofSchema = z.object({
+  kind: z.enum(['test', 'command']),
+  /** The base with only the fix's test files (`test`), or the base as it is (`command`): must fail. */
+  red: commandRunSchema,
+  /** The fix: must pass. */
+  green: commandRunSchema,
+  newTests: z.array(z.string().max(500)).max(50),
+});
+export type Proof = z.infer<typeof proofSchema>;
+
+/** A fix that has passed every check of the runner and waits for permission to be pushed. */
+export const pushFixSchema = z.object({
+  kind: z.literal('push_fix'),
+  project: z.string(),
+  repository: z.string(),
+  /** The ref that will be moved, always under refs/heads/. */
+  ref: z.string().startsWith('refs/heads/'),
+  /** What the ref must point at when pushed; null: it must not exist. */
+  expected: commitSchema.nullable(),
+  base: commitSchema,
+  commit: commitSchema,
+  bundle: artifactSchema,
+  diff: artifactSchema,
+  title: z.string().min(1).max(200),
+  rootCause: z.string().min(1).max(300),
+  fixSummary: z.string().min(1).max(4_000),
+  files: z
+    .array(
+      z.object({
+        path: z.string(),
+        status: z.enum(['added', 'modified', 'deleted', 'renamed']),
+        additions: z.number().int(),
+        deletions: z.number().int(),
+      }),
+    )
+    .max(100),
+  proof: proofSchema,
+});
+export type PushFix = z.infer<typeof pushFixSchema>;
+
+/**
+ * What an agent asks trusted code to do. `digest` is the SHA-256 of the canonical JSON of `body`:
+ * permission is given to exactly this body.
+ */
+export const intentSchema = z.object({
+  id: idSchema('int'),
+  run: idSchema('run'),
+  fence: z.number().int().positive(),
+  digest: sha256Schema,
+  body: pushFixSchema,
+});
+export type Intent = z.infer<typeof intentSchema>;
+
+/** Body of `PUT /v1/intents/{id}`. */
+export const performIntentSchema = z.object({
+  run: idSchema('run'),
+  fence: z.number().int().positive(),
+  digest: sha256Schema,
+  /** The whole intent: the runner that performs it may not be the one that checked it. */
+  intent: intentSchema,
+});
+
+/** Answer of `PUT /v1/intents/{id}`; performing twice gives the same answer. */
+export const intentOutcomeSchema = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('performed'), ref: z.string(), commit: commitSchema }),
+  z.object({
+    outcome: z.literal('refused'),
+    code: z.enum([
+      'base_moved',
+      'default_branch',
+      'digest_mismatch',
+      'stale_fence',
+      'check_failed',
+      'unknown_artifact',
+    ]),
+    reason: z.string(),
+  }),
+]);
+export type IntentOutcome = z.infer<typeof intentOutcomeSchema>;

@@ -1,0 +1,78 @@
+import type { FailedStep, FixTarget } from '../contracts/run.ts';
+
+/** Why the operator is disturbed: nothing else of a loop reaches the operator's chat (row B5). */
+export type NotificationClass =
+  | 'detected'
+  | 'pr_ready'
+  | 'fix_pushed'
+  | 'resolved'
+  | 'explained'
+  | 'restarting'
+  | 'escalated';
+
+export interface Button {
+  text: string;
+  /** At most 64 bytes: it travels as Telegram `callback_data`. */
+  action: string;
+}
+
+/**
+ * What a run is asked to do. Texts may hold tokens (see core/text/tokens.ts) that the shell resolves
+ * when the effect is performed.
+ */
+export interface RunSpec {
+  run: string;
+  group: string;
+  kind: 'light' | 'heavy';
+  purpose: 'judge' | 'fix';
+  incident: string;
+  episode: number;
+  prompt: string;
+  /** Artifacts that the run may read, by name. */
+  artifacts: { name: string; sha256: string; sizeBytes: number; contentType: string }[];
+  workspace: { project: string; repository: string; ref: string; commit: string } | null;
+  fix: { target: FixTarget; step: FailedStep } | null;
+}
+
+/** Things to do outside the loop. The shell performs each at least once under its idempotency key. */
+export type EffectBody =
+  | { kind: 'collect_evidence'; data: { project: string; build: number } }
+  | { kind: 'notify_operator'; data: { class: NotificationClass; text: string; buttons: Button[] } }
+  /** A message in a group's queue and chat. `turn`: the group's agent is to act, and `turn_granted` comes back. */
+  | {
+      kind: 'post_message';
+      data: { message: string; group: string; from: string; text: string; turn: boolean };
+    }
+  /** Agent to agent, through the allow-list; `relay_delivered` or `relay_refused` comes back. */
+  | { kind: 'relay'; data: { message: string; from: string; to: string; text: string; turn: boolean } }
+  | { kind: 'end_turn'; data: { group: string; message: string } }
+  | { kind: 'start_run'; data: RunSpec }
+  | { kind: 'cancel_run'; data: { run: string; reason: string } }
+  | { kind: 'perform_intent'; data: { run: string; fence: number; intent: string; digest: string } }
+  | {
+      kind: 'open_pull_request';
+      data: {
+        project: string;
+        repository: string;
+        source: string;
+        target: string;
+        commit: string;
+        title: string;
+        description: string;
+      };
+    }
+  | {
+      kind: 'complete_pull_request';
+      data: { project: string; repository: string; pullRequest: number; commit: string };
+    }
+  | {
+      kind: 'abandon_pull_request';
+      data: { project: string; repository: string; pullRequest: number; comment: string };
+    }
+  /** Ask Azure DevOps for builds whose hooks may have been lost; `builds_seen` comes back. */
+  | { kind: 'look_for_builds'; data: { project: string; definition: number; ref: string; minBuild: number } };
+
+export type EffectKind = EffectBody['kind'];
+
+/** `key`: unique within the incident and stable over replays: `<episode>:<seq>:<kind>`. */
+export type Effect = EffectBody & { key: string };

@@ -1,0 +1,41 @@
+import type { Effect, EffectBody } from './effects.ts';
+
+/** One line of a journal: append-only, canonical JSON, lifted by upcasters when `v` is old. */
+export interface Entry<Type extends string = string, Data = unknown> {
+  seq: number;
+  at: number;
+  type: Type;
+  v: number;
+  data: Data;
+}
+
+export interface Timer {
+  name: string;
+  dueAt: number;
+}
+
+/** What a loop decided: facts to record and things to do. Nothing has happened yet. */
+export interface Decision<Fact extends { type: string; data: unknown }> {
+  facts: Fact[];
+  effects: EffectBody[];
+}
+
+/**
+ * A loop: a pure state machine. The shell records `received` (the event itself), then the facts, then an
+ * `effect_requested` entry per effect, in one transaction with the outbox rows.
+ */
+export interface Loop<State, Event extends { type: string }, Fact extends { type: string; data: unknown }> {
+  name: string;
+  initial(incident: string): State;
+  decide(state: State, event: Event, nowMs: number): Decision<Fact>;
+  /** Folds one fact; must not depend on today's policy. */
+  evolve(state: State, fact: Fact, atMs: number): State;
+  timers(state: State): Timer[];
+  status(state: State): string;
+  /** The open or latest episode's number; 0 before the first. */
+  episode(state: State): number;
+}
+
+export function effectKey(episode: number, seq: number, kind: Effect['kind']): string {
+  return `${episode}:${seq}:${kind}`;
+}

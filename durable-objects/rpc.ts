@@ -1,0 +1,162 @@
+import type { Intent } from '../core/contracts/intents.ts';
+import type { RunnerEvent } from '../core/contracts/run.ts';
+import type { Effect, RunSpec } from '../core/loops/effects.ts';
+import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+
+/** What each object answers to the others. All of it is idempotent by the id or key it is given. */
+
+export type Source = 'azure-devops' | 'github' | 'telegram' | 'api' | 'reconcile';
+
+export interface InboxRpc {
+  /** Commits the event; after this a 2xx may be sent. `delivery` is the sender's id of the event. */
+  accept(event: {
+    id: string;
+    source: Source;
+    delivery: string;
+    type: string;
+    receivedAt: number;
+    /** The parsed event, or null for one that is stored for inspection only. */
+    payload: unknown;
+    refusedBecause: string | null;
+    /** The body as received, when under 256 KB; else `bodyArtifact`. */
+    body: string | null;
+    bodyArtifact: string | null;
+  }): Promise<{ status: 'accepted' | 'duplicate' | 'refused' }>;
+}
+
+export interface IncidentRpc {
+  /** Applies one event once (by `id`). `unknown`: there is no such incident and this event starts none. */
+  receive(event: {
+    id: string;
+    key: string | null;
+    at: number;
+    event: PipelineEvent;
+    /** Personal texts that the event refers to, by subject id; stored beside the journal, not in it. */
+    subjects: Record<string, string>;
+  }): Promise<{ status: 'applied' | 'duplicate' | 'unknown' }>;
+  /** State, evidence and journal for the API; null when nothing was ever recorded. */
+  view(): Promise<IncidentView | null>;
+  /** Evolves the recorded entries anew and compares, byte for byte. */
+  replay(): Promise<{ identical: boolean; entries: number; sha256: string }>;
+  /** What would be recorded and done; writes nothing. */
+  dryRun(
+    event: PipelineEvent,
+    at: number,
+  ): Promise<{ facts: { type: string; data: unknown }[]; effects: Effect[] }>;
+  /** Puts a dead effect back into the outbox. */
+  retryEffect(key: string): Promise<boolean>;
+  poke(): Promise<void>;
+}
+
+export interface IncidentView {
+  id: string;
+  key: string;
+  status: string;
+  episode: number;
+  state: unknown;
+  journal: { seq: number; at: number; type: string; v: number; data: unknown; hash: string; prev: string }[];
+  outbox: {
+    key: string;
+    kind: string;
+    state: string;
+    tries: number;
+    nextAt: number | null;
+    error: string | null;
+  }[];
+}
+
+export interface RunRpc {
+  start(spec: RunSpec): Promise<void>;
+  receive(events: RunnerEvent[]): Promise<{ acknowledged: number }>;
+  cancel(reason: string): Promise<void>;
+  /** The pool has a slot for this run. */
+  granted(lease: { fence: number; runner: string | null }): Promise<void>;
+  view(): Promise<unknown>;
+  intent(id: string): Promise<Intent | null>;
+  poke(): Promise<void>;
+}
+
+export interface RunPoolRpc {
+  /** Asks for a slot and a budget; `queued` is answered later through `Run.granted`. */
+  lease(request: {
+    run: string;
+    group: string;
+    kind: 'light' | 'heavy';
+    budgetMicroUsd: number;
+    at: number;
+  }): Promise<
+    | { status: 'granted'; fence: number; runner: string | null }
+    | { status: 'queued'; position: number }
+    | { status: 'refused'; code: 'stopped' | 'budget'; reason: string }
+  >;
+  release(run: string, fence: number, spentMicroUsd: number): Promise<void>;
+  /** Renews the leases of a runner's report; answers which are no longer its own. */
+  heartbeat(report: {
+    runner: string;
+    at: number;
+    capacity: number;
+    running: number;
+    problems: string[];
+    leases: { run: string; fence: number }[];
+  }): Promise<{ lost: string[]; stop: boolean }>;
+  /** The lease a run holds now; proves who speaks for it. */
+  leaseOf(run: string): Promise<{ group: string; fence: number; runner: string | null } | null>;
+  /** False when this nonce was seen before: a replayed request. */
+  rememberNonce(keyId: string, nonce: string, expiresAt: number): Promise<boolean>;
+  stop(by: string, at: number): Promise<void>;
+  resume(by: string, at: number): Promise<void>;
+  status(): Promise<{
+    stopped: boolean;
+    slots: number;
+    leases: { run: string; group: string; fence: number; runner: string | null; grantedAt: number }[];
+    waiting: { run: string; group: string; position: number }[];
+    runners: { name: string; lastSeenAt: number; capacity: number; running: number; problems: string[] }[];
+  }>;
+  poke(): Promise<void>;
+}
+
+export interface GroupMessage {
+  id: string;
+  group: string;
+  thread: string;
+  from: string;
+  text: string;
+  /** Whether the group's agent is to act on it. */
+  turn: boolean;
+  incident: string | null;
+}
+
+export interface GroupQueueRpc {
+  /** Keeps the message, shows it in the group's chat, and, for a turn, grants it in order (≤ 4 at once). */
+  enqueue(
+    message: GroupMessage & { at: number },
+  ): Promise<{ state: 'active' | 'waiting' | 'noted'; position: number }>;
+  endTurn(message: string, at: number): Promise<void>;
+  messages(after: string | null, limit: number): Promise<{ items: unknown[]; cursor: string | null }>;
+  poke(): Promise<void>;
+}
+
+export interface RelayPolicyRpc {
+  allows(from: string, to: string): Promise<boolean>;
+  routes(): Promise<{ from: string; to: string; since: number; by: string }[]>;
+  allow(from: string, to: string, by: string, at: number): Promise<void>;
+  remove(from: string, to: string, by: string, at: number): Promise<boolean>;
+}
+
+export interface TelegramRpc {
+  /** Queues a message; repeated with the same key it is one message. Order is kept per chat. */
+  send(message: {
+    key: string;
+    chat: string;
+    thread: number | null;
+    /** Telegram HTML (https://core.telegram.org/bots/api#html-style). */
+    html: string;
+    buttons: { text: string; action: string }[];
+    at: number;
+  }): Promise<void>;
+  /** Ends the spinner of a pressed button with a short text. */
+  answerCallback(callback: string, text: string): Promise<void>;
+  /** Takes the buttons away from the message sent under this key and appends a line. */
+  settle(key: string, html: string): Promise<void>;
+  poke(): Promise<void>;
+}

@@ -1,0 +1,116 @@
+import type { Usage } from '../../core/contracts/usage.ts';
+
+/**
+ * The seam between the runner's service (who may do what, and who hears of it) and the place where an agent
+ * runs. Two backends stand behind it: Docker, and for demos a process backend that isolates nothing.
+ */
+export interface SandboxBackend {
+  /** Builds or finds the agent image. `progress` gets a line now and then. Errors say cause and fix. */
+  ensureImage(progress: (line: string) => void): Promise<{ tag: string; digest: string }>;
+  start(spec: SandboxSpec, handlers: SandboxHandlers): Promise<Sandbox>;
+  /** Runs commands on a clean checkout, with no gateway but the package registry: for proofs. */
+  runCommand(spec: CommandSpec): Promise<CommandResult>;
+  /** Removes containers and networks that an earlier process of this runner left behind. */
+  reapOrphans(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface SandboxSpec {
+  run: string;
+  fence: number;
+  group: string;
+  model: string;
+  budgetUsd: number;
+  maxTurns: number;
+  timeoutMs: number;
+  charter: string;
+  prompt: string;
+  workspace: { project: string; repository: string; ref: string; commit: string };
+  identity: { name: string; email: string };
+  routes: string[];
+  tools: string[];
+}
+
+export interface SandboxHandlers {
+  /** An MCP call of the agent; the answer goes back to it as text. */
+  onTool(call: ToolCall): Promise<ToolAnswer>;
+  onEvent(event: SandboxEvent): void;
+  /** Called by the gateway for each model call that was answered. */
+  onUsage(usage: Usage): void;
+}
+
+export type ToolCall =
+  | { tool: 'relay'; key: string; input: { to: string; text: string } }
+  | { tool: 'report'; key: string; input: unknown }
+  | {
+      tool: 'read_artifact';
+      key: string;
+      input: { name: string; fromLine?: number; toLine?: number; search?: string };
+    }
+  | {
+      tool: 'submit_fix';
+      key: string;
+      input: { title: string; rootCause: string; fixSummary: string; proof: 'test' | 'command' };
+      /** A Git bundle of the commits since the base, on the runner's disk, as the container sent it. */
+      bundlePath: string;
+      head: string;
+    };
+
+export interface ToolAnswer {
+  text: string;
+  isError: boolean;
+}
+
+export type SandboxEvent =
+  | {
+      type: 'tool';
+      id: string;
+      name: string;
+      phase: 'requested' | 'denied' | 'succeeded' | 'failed';
+      input: string | null;
+      output: string | null;
+      durationMs: number | null;
+    }
+  | { type: 'said'; text: string }
+  | { type: 'turn'; turns: number };
+
+export interface SandboxEnd {
+  reason: 'completed' | 'budget' | 'timeout' | 'out_of_memory' | 'crashed' | 'canceled' | 'start_failed';
+  detail: string;
+  turns: number;
+  durationMs: number;
+  /** The session's transcript on the runner's disk; null when it never started. */
+  transcriptPath: string | null;
+}
+
+export interface Sandbox {
+  container: string;
+  imageTag: string;
+  imageDigest: string;
+  ended: Promise<SandboxEnd>;
+  kill(reason: 'canceled' | 'timeout'): Promise<void>;
+}
+
+export interface CommandSpec {
+  /** Names the container, for logs and reaping. */
+  label: string;
+  /** A bare repository on the runner's disk; the container gets a copy of one tree, never the repository. */
+  repository: string;
+  commit: string;
+  /** Files of other commits laid over the checkout (`null` removes): for "base plus only the fix's tests". */
+  overlay: { path: string; fromCommit: string | null }[];
+  /** Run in order with bash in the checkout; the last one is the one whose result counts. */
+  commands: string[];
+  timeoutMs: number;
+}
+
+export interface CommandResult {
+  /** Of the last command, or of an earlier one that failed (`failedSetup`). */
+  exitCode: number;
+  failedSetup: boolean;
+  timedOut: boolean;
+  /** All output of the last command, stdout and stderr interleaved, at most 16 MB. */
+  output: string;
+  setupOutput: string;
+  durationMs: number;
+}
