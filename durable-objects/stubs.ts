@@ -1,0 +1,29 @@
+import type {
+  GroupQueueRpc,
+  InboxRpc,
+  IncidentRpc,
+  RelayPolicyRpc,
+  RunPoolRpc,
+  RunRpc,
+  TelegramRpc,
+} from './rpc.ts';
+
+/** The one place where a name becomes a stub: who may be called how is `rpc.ts`, not the class. */
+const typed = <Rpc>(namespace: DurableObjectNamespace, name: string): Rpc =>
+  namespace.getByName(name) as unknown as Rpc;
+
+type Objects = Pick<
+  Cloudflare.Env,
+  'INBOX' | 'INCIDENT' | 'GROUP_QUEUE' | 'RUN' | 'RUN_POOL' | 'RELAY_POLICY' | 'TELEGRAM'
+>;
+
+/** A power of two: a shard is the low bits of a digest. */
+export const INBOX_SHARDS = 16;
+
+export const inboxShard = (env: Objects, shard: number) => typed<InboxRpc>(env.INBOX, `inbox-${shard}`);
+export const incidentStub = (env: Objects, incident: string) => typed<IncidentRpc>(env.INCIDENT, incident);
+export const groupQueueStub = (env: Objects, group: string) => typed<GroupQueueRpc>(env.GROUP_QUEUE, group);
+export const runStub = (env: Objects, run: string) => typed<RunRpc>(env.RUN, run);
+export const runPoolStub = (env: Objects) => typed<RunPoolRpc>(env.RUN_POOL, 'pool');
+export const relayPolicyStub = (env: Objects) => typed<RelayPolicyRpc>(env.RELAY_POLICY, 'policy');
+export const telegramStub = (env: Objects) => typed<TelegramRpc>(env.TELEGRAM, 'bot');

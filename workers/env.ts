@@ -1,0 +1,270 @@
+import { z } from 'zod';
+
+/**
+ * Settings of the Worker, read from its environment. Each section is read when a door needs it, so that a
+ * missing secret closes the doors that need it and no other.
+ */
+const settingNames = [
+  'AZURE_DEVOPS_URL',
+  'AZURE_DEVOPS_PROJECTS',
+  'AZURE_DEVOPS_PAT',
+  'AZURE_DEVOPS_WEBHOOK_SECRET',
+  'TELEGRAM_API_ROOT',
+  'TELEGRAM_BOT_TOKEN',
+  'TELEGRAM_WEBHOOK_SECRET',
+  'TELEGRAM_CHATS',
+  'OPERATOR_TELEGRAM_ID',
+  'OPERATOR_TOKEN',
+  'GITHUB_API_URL',
+  'GITHUB_TOKEN',
+  'GITHUB_WEBHOOK_SECRET',
+  'ANTHROPIC_BASE_URL',
+  'ANTHROPIC_API_KEY',
+  'WORKER_SIGNING_KEY',
+  'RUNNER_URLS',
+  'RUNNER_PUBLIC_KEYS',
+  'PUBLIC_URL',
+  'HEARTBEAT_URL',
+  'STATUS_URL',
+] as const;
+
+export type SettingName = (typeof settingNames)[number];
+export type Settings = { [Name in SettingName]?: string };
+export type Env = Cloudflare.Env & Settings;
+
+/** A setting is missing or malformed. The message names it and says what to do; it never holds a value. */
+export class SettingError extends Error {
+  readonly setting: SettingName;
+
+  constructor(setting: SettingName, wayOut: string) {
+    super(`${setting}: ${wayOut}`);
+    this.name = 'SettingError';
+    this.setting = setting;
+  }
+}
+
+function optional(env: Settings, name: SettingName): string | null {
+  const value = env[name]?.trim();
+  return value ? value : null;
+}
+
+function required(env: Settings, name: SettingName, wayOut: string): string {
+  const value = optional(env, name);
+  if (value === null) throw new SettingError(name, `is not set; ${wayOut}`);
+  return value;
+}
+
+export function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+/** A secret that is being rotated is `new,old`: both are accepted, the first is used. */
+function secrets(env: Settings, name: SettingName, wayOut: string): [string, ...string[]] {
+  const [first, ...rest] = listOf(required(env, name, wayOut));
+  if (first === undefined) throw new SettingError(name, `is empty; ${wayOut}`);
+  return [first, ...rest];
+}
+
+function urlOf(name: SettingName, text: string, wayOut: string): string {
+  const parsed = z.url({ protocol: /^https?$/ }).safeParse(text);
+  if (!parsed.success) throw new SettingError(name, `is not an http(s) URL; ${wayOut}`);
+  return text.replace(/\/+$/, '');
+}
+
+function jsonOf<T>(env: Settings, name: SettingName, schema: z.ZodType<T>, wayOut: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(required(env, name, wayOut));
+  } catch (error) {
+    if (error instanceof SettingError) throw error;
+    throw new SettingError(name, `is not JSON; ${wayOut}`);
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new SettingError(name, `has the wrong shape; ${wayOut}`);
+  return parsed.data;
+}
+
+export interface AzureDevOpsSettings {
+  /** The organisation or collection, without a slash at the end. */
+  url: string;
+  organisation: string;
+  /** Names of the projects that are served; everything else is refused. */
+  projects: string[];
+  pat: string;
+}
+
+export function azureDevOpsSettings(env: Settings): AzureDevOpsSettings {
+  const wayOut = 'set the organisation, as in https://dev.azure.com/acme, or a server’s collection';
+  const url = urlOf('AZURE_DEVOPS_URL', required(env, 'AZURE_DEVOPS_URL', wayOut), wayOut);
+  const organisation = decodeURIComponent(new URL(url).pathname.split('/').filter(Boolean).at(-1) ?? '');
+  if (organisation === '') throw new SettingError('AZURE_DEVOPS_URL', `names no organisation; ${wayOut}`);
+  return {
+    url,
+    organisation,
+    projects: azureDevOpsProjects(env),
+    pat: secrets(
+      env,
+      'AZURE_DEVOPS_PAT',
+      'make a personal access token with Build (read) and Code (read & write)',
+    )[0],
+  };
+}
+
+export function azureDevOpsProjects(env: Settings): string[] {
+  const wayOut = 'name the projects to serve, separated by commas';
+  const projects = listOf(required(env, 'AZURE_DEVOPS_PROJECTS', wayOut));
+  if (projects.length === 0) throw new SettingError('AZURE_DEVOPS_PROJECTS', `is empty; ${wayOut}`);
+  return projects;
+}
+
+export function azureDevOpsHookSecrets(env: Settings): string[] {
+  return secrets(env, 'AZURE_DEVOPS_WEBHOOK_SECRET', 'use the secret that the service hook sends');
+}
+
+export interface ChatAddress {
+  chat: string;
+  /** The forum topic; null: the chat itself. */
+  thread: number | null;
+}
+
+export interface TelegramSettings {
+  apiRoot: string;
+  token: string;
+  /** Where each group’s messages are shown. A group that is missing here is not sent to Telegram. */
+  chats: Map<string, ChatAddress>;
+}
+
+export function telegramSettings(env: Settings): TelegramSettings {
+  return {
+    apiRoot: urlOf(
+      'TELEGRAM_API_ROOT',
+      optional(env, 'TELEGRAM_API_ROOT') ?? 'https://api.telegram.org',
+      'leave it out, or set the root of a Bot API server',
+    ),
+    token: required(env, 'TELEGRAM_BOT_TOKEN', 'use the token that BotFather gave'),
+    chats: telegramChats(env),
+  };
+}
+
+const CHAT = /^([a-z][a-z0-9_-]*)=(-?\d+|@\w+)(?::(\d+))?$/;
+
+/** `TELEGRAM_CHATS` is `group=chat[:topic],…`; the operator’s private chat has the operator’s own id. */
+export function telegramChats(env: Settings): Map<string, ChatAddress> {
+  const chats = new Map<string, ChatAddress>();
+  const operator = optional(env, 'OPERATOR_TELEGRAM_ID');
+  if (operator !== null) chats.set('operator', { chat: operator, thread: null });
+  for (const item of listOf(optional(env, 'TELEGRAM_CHATS') ?? '')) {
+    const match = CHAT.exec(item);
+    if (!match?.[1] || !match[2])
+      throw new SettingError('TELEGRAM_CHATS', 'write it as operator=123,ryan=-100456:7');
+    chats.set(match[1], { chat: match[2], thread: match[3] === undefined ? null : Number(match[3]) });
+  }
+  return chats;
+}
+
+export function telegramHookSecrets(env: Settings): string[] {
+  return secrets(env, 'TELEGRAM_WEBHOOK_SECRET', 'use the secret_token given to setWebhook');
+}
+
+export function operatorTelegramId(env: Settings): string {
+  const wayOut = 'set the numeric Telegram user id of the operator';
+  const id = required(env, 'OPERATOR_TELEGRAM_ID', wayOut);
+  if (!/^\d+$/.test(id)) throw new SettingError('OPERATOR_TELEGRAM_ID', `is not a number; ${wayOut}`);
+  return id;
+}
+
+export function operatorTokens(env: Settings): string[] {
+  return secrets(env, 'OPERATOR_TOKEN', 'set a long random text and send it as a Bearer token');
+}
+
+/** Null: GitHub’s webhooks are not in use. */
+export function githubHookSecrets(env: Settings): string[] | null {
+  const value = optional(env, 'GITHUB_WEBHOOK_SECRET');
+  return value === null ? null : listOf(value);
+}
+
+export function anthropicSettings(env: Settings): { baseUrl: string | null; apiKey: string } {
+  const baseUrl = optional(env, 'ANTHROPIC_BASE_URL');
+  return {
+    baseUrl:
+      baseUrl === null
+        ? null
+        : urlOf('ANTHROPIC_BASE_URL', baseUrl, 'leave it out, or set a compatible endpoint'),
+    apiKey: secrets(env, 'ANTHROPIC_API_KEY', 'set the key of the light runs')[0],
+  };
+}
+
+const jwkSchema = z.looseObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string() });
+const privateJwkSchema = jwkSchema.extend({ d: z.string(), kid: z.string() });
+const publicJwksSchema = z.object({ keys: z.array(jwkSchema.extend({ kid: z.string() })).min(1) });
+
+export type PrivateJwk = z.infer<typeof privateJwkSchema>;
+export type PublicJwks = z.infer<typeof publicJwksSchema>;
+
+/** The Worker’s own private key, a JWK with `kid`. */
+export function workerSigningKey(env: Settings): PrivateJwk {
+  return jsonOf(
+    env,
+    'WORKER_SIGNING_KEY',
+    privateJwkSchema,
+    'give a private Ed25519 key as JWK with kid, x and d',
+  );
+}
+
+/** The keys that runners sign with, a JWK set whose members carry `kid`. */
+export function runnerPublicKeys(env: Settings): PublicJwks {
+  return jsonOf(
+    env,
+    'RUNNER_PUBLIC_KEYS',
+    publicJwksSchema,
+    'give a JWK set: {"keys":[…]}, each key with its kid',
+  );
+}
+
+export function runnerUrls(env: Settings): Map<string, string> {
+  const wayOut = 'write it as name=https://runner.example.com, several separated by commas';
+  const urls = new Map<string, string>();
+  for (const item of listOf(required(env, 'RUNNER_URLS', wayOut))) {
+    const at = item.indexOf('=');
+    if (at < 1) throw new SettingError('RUNNER_URLS', `has an item without a name; ${wayOut}`);
+    urls.set(item.slice(0, at), urlOf('RUNNER_URLS', item.slice(at + 1), wayOut));
+  }
+  return urls;
+}
+
+/** The address under which the outside knows this Worker; signatures are made for its host. */
+export function publicUrl(env: Settings): string {
+  const wayOut = 'set the https address under which this Worker is reached';
+  return urlOf('PUBLIC_URL', required(env, 'PUBLIC_URL', wayOut), wayOut);
+}
+
+const sections: ((env: Settings) => unknown)[] = [
+  azureDevOpsSettings,
+  azureDevOpsHookSecrets,
+  telegramSettings,
+  telegramHookSecrets,
+  operatorTelegramId,
+  operatorTokens,
+  anthropicSettings,
+  workerSigningKey,
+  runnerPublicKeys,
+  runnerUrls,
+  publicUrl,
+];
+
+/** Every setting that keeps some door closed, with its way out; empty when all is well. */
+export function settingProblems(env: Settings): { setting: SettingName; problem: string }[] {
+  const problems = new Map<SettingName, string>();
+  for (const read of sections) {
+    try {
+      read(env);
+    } catch (error) {
+      if (!(error instanceof SettingError)) throw error;
+      problems.set(error.setting, error.message);
+    }
+  }
+  return [...problems].map(([setting, problem]) => ({ setting, problem }));
+}

@@ -1,0 +1,33 @@
+import { Hono } from 'hono';
+import { operatorApi } from './api/operator-api.ts';
+import type { Env } from './env.ts';
+import { health } from './health.ts';
+import { azureDevOpsHook } from './intake/azure-devops/hook.ts';
+import { githubHook } from './intake/github/hook.ts';
+import { runnerDoors } from './intake/runner.ts';
+import { telegramHook } from './intake/telegram/hook.ts';
+import { notFound, onError } from './problems.ts';
+import { tick } from './scheduled.ts';
+
+export { GroupQueue } from '../durable-objects/group-queue.ts';
+export { Inbox } from '../durable-objects/inbox.ts';
+export { Incident } from '../durable-objects/incident.ts';
+export { RelayPolicy } from '../durable-objects/relay-policy.ts';
+export { Run } from '../durable-objects/run.ts';
+export { RunPool } from '../durable-objects/run-pool.ts';
+export { Telegram } from '../durable-objects/telegram.ts';
+
+const app = new Hono<{ Bindings: Env }>();
+app.route('/hooks/azure-devops', azureDevOpsHook);
+app.route('/hooks/github', githubHook);
+app.route('/hooks/telegram', telegramHook);
+app.route('/api', operatorApi);
+app.route('/health', health);
+app.route('/', runnerDoors);
+app.notFound(notFound);
+app.onError(onError);
+
+export default {
+  fetch: app.fetch,
+  scheduled: (controller, env) => tick(env, controller.scheduledTime),
+} satisfies ExportedHandler<Env>;
