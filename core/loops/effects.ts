@@ -37,8 +37,14 @@ export interface RunSpec {
 /** Things to do outside the loop. The shell performs each at least once under its idempotency key. */
 export type EffectBody =
   | { kind: 'collect_evidence'; data: { project: string; build: number } }
-  | { kind: 'notify_operator'; data: { class: NotificationClass; text: string; buttons: Button[] } }
-  /** A message in a group's queue and chat. `turn`: the group's agent is to act, and `turn_granted` comes back. */
+  /** `text` is Telegram HTML; `message` names it for a later `settle_operator_message`. */
+  | {
+      kind: 'notify_operator';
+      data: { message: string; class: NotificationClass; text: string; buttons: Button[] };
+    }
+  /** Takes the buttons off an earlier message and appends a line (HTML). */
+  | { kind: 'settle_operator_message'; data: { message: string; line: string } }
+  /** A message (plain text) in a group's queue and chat. `turn`: the group's agent is to act, and `turn_granted` comes back. */
   | {
       kind: 'post_message';
       data: { message: string; group: string; from: string; text: string; turn: boolean };

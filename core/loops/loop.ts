@@ -1,3 +1,4 @@
+import type { IdType } from '../contracts/ids.ts';
 import type { Effect, EffectBody } from './effects.ts';
 
 /** One line of a journal: append-only, canonical JSON, lifted by upcasters when `v` is old. */
@@ -20,6 +21,13 @@ export interface Decision<Fact extends { type: string; data: unknown }> {
   effects: EffectBody[];
 }
 
+/** What a decision may know of the world besides its state and the event. */
+export interface DecideContext {
+  nowMs: number;
+  /** The same name always gives the same id within an incident: ids of runs, messages, approvals. */
+  id(type: IdType, name: string): string;
+}
+
 /**
  * A loop: a pure state machine. The shell records `received` (the event itself), then the facts, then an
  * `effect_requested` entry per effect, in one transaction with the outbox rows.
@@ -27,7 +35,7 @@ export interface Decision<Fact extends { type: string; data: unknown }> {
 export interface Loop<State, Event extends { type: string }, Fact extends { type: string; data: unknown }> {
   name: string;
   initial(incident: string): State;
-  decide(state: State, event: Event, nowMs: number): Decision<Fact>;
+  decide(state: State, event: Event, context: DecideContext): Decision<Fact>;
   /** Folds one fact; must not depend on today's policy. */
   evolve(state: State, fact: Fact, atMs: number): State;
   timers(state: State): Timer[];

@@ -112,9 +112,9 @@ export type PipelineEvent =
     }
   | {
       type: 'approval_given';
+      /** `attempt`: the number in the button's action and in the approval's row; it names exactly one commit. */
       data: {
-        approval: string;
-        commit: string;
+        attempt: number;
         verdict: 'approved' | 'denied';
         by: PersonRef;
         via: 'telegram' | 'api';
