@@ -1,0 +1,50 @@
+import { EFFECT_TIMEOUT_MS } from './outbox-drain.ts';
+
+/** What is due now has been started in memory already; the alarm only has to catch a crash. */
+const SAFETY_MS = 5_000;
+
+export interface AlarmNeeds {
+  nowMs: number;
+  /** Due time of the next pending effect that is not in flight. */
+  nextEffectAt: number | null;
+  inFlight: number;
+  nextTimerAt: number | null;
+  /** When rows for D1 should be sent; null when none wait. */
+  projectionsAt: number | null;
+  /** True in a fresh instance: nothing was started in memory, so the alarm starts it at once. */
+  fresh: boolean;
+}
+
+/** When an object must be woken next; null: never. */
+export function computeNextAlarm(needs: AlarmNeeds): number | null {
+  const floor = needs.nowMs + (needs.fresh ? 0 : SAFETY_MS);
+  const started = (at: number | null): number[] => (at === null ? [] : [at <= needs.nowMs ? floor : at]);
+  const candidates = [
+    ...started(needs.nextEffectAt),
+    ...started(needs.projectionsAt),
+    ...(needs.nextTimerAt === null ? [] : [Math.max(needs.nextTimerAt, needs.nowMs)]),
+    ...(needs.inFlight > 0 ? [needs.nowMs + EFFECT_TIMEOUT_MS + SAFETY_MS] : []),
+  ];
+  return candidates.length === 0 ? null : Math.min(...candidates);
+}
+
+/** The object's one alarm; writes only when the time changes. */
+export class Alarm {
+  readonly #storage: Pick<DurableObjectStorage, 'setAlarm' | 'deleteAlarm'>;
+  #setTo: number | null | undefined;
+
+  constructor(storage: Pick<DurableObjectStorage, 'setAlarm' | 'deleteAlarm'>) {
+    this.#storage = storage;
+  }
+
+  set(at: number | null): void {
+    if (at === this.#setTo) return;
+    this.#setTo = at;
+    void (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
+  }
+
+  /** Its time has come, or its state is not known: the next `set` writes. */
+  fired(): void {
+    this.#setTo = undefined;
+  }
+}
