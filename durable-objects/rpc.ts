@@ -22,6 +22,11 @@ export interface InboxRpc {
     body: string | null;
     bodyArtifact: string | null;
   }): Promise<{ status: 'accepted' | 'duplicate' | 'refused' }>;
+  /** Puts an action of the Worker itself (a refused sender, an operator's command) on this shard's audit chain. */
+  audit(action: { at: number; actor: string; action: string; data: unknown }): Promise<void>;
+  /** Gives a dead event its tries back; false when there is none. */
+  retry(event: string): Promise<boolean>;
+  poke(): Promise<void>;
 }
 
 export interface IncidentRpc {
@@ -31,8 +36,8 @@ export interface IncidentRpc {
     key: string | null;
     at: number;
     event: PipelineEvent;
-    /** Personal texts that the event refers to, by subject id; stored beside the journal, not in it. */
-    subjects: Record<string, string>;
+    /** Personal texts that the event refers to, by subject id; stored beside the journal, not in it. The digest in the reference is SHA-256 of `<salt>\n<text>`. */
+    subjects: Record<string, { text: string; salt: string }>;
   }): Promise<{ status: 'applied' | 'duplicate' | 'unknown' }>;
   /** State, evidence and journal for the API; null when nothing was ever recorded. */
   view(): Promise<IncidentView | null>;
@@ -158,5 +163,7 @@ export interface TelegramRpc {
   answerCallback(callback: string, text: string): Promise<void>;
   /** Takes the buttons away from the message sent under this key and appends a line. */
   settle(key: string, html: string): Promise<void>;
+  /** Gives a dead message its tries back; false when there is none. */
+  retry(key: string): Promise<boolean>;
   poke(): Promise<void>;
 }
