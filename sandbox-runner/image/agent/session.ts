@@ -1,0 +1,104 @@
+import { query, type SDKMessage } from '@anthropic-ai/claude-agent-sdk';
+import { clip } from './clip.ts';
+import { type Door, orderedSender } from './door.ts';
+import { builtInTools } from './guardrails.ts';
+import { sessionHooks } from './hooks.ts';
+import type { AgentEnd, AgentEvent, AgentTask } from './task.ts';
+import { dogwatchServer } from './tools.ts';
+
+const SAID_CHARS = 16_000;
+
+function textOf(message: SDKMessage): string {
+  if (message.type !== 'assistant') return '';
+  return message.message.content.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n');
+}
+
+function endOf(message: SDKMessage | null, turns: number): AgentEnd {
+  if (message?.type !== 'result') {
+    return { reason: 'crashed', detail: 'The session ended without a result.', turns };
+  }
+  if (message.subtype === 'error_max_budget_usd') {
+    return { reason: 'budget', detail: 'The budget of the session is spent.', turns: message.num_turns };
+  }
+  if (message.subtype === 'error_max_turns') {
+    return { reason: 'completed', detail: 'The turn limit was reached.', turns: message.num_turns };
+  }
+  if (message.subtype !== 'success') {
+    return { reason: 'crashed', detail: clip(message.errors.join('\n'), 2_000), turns: message.num_turns };
+  }
+  const detail = clip(message.result, 2_000);
+  return { reason: message.is_error ? 'crashed' : 'completed', detail, turns: message.num_turns };
+}
+
+/** One Claude Agent SDK session from prompt to result; every message and tool call is told to the gateway. */
+export async function runSession(
+  task: AgentTask,
+  gatewayUrl: string,
+  door: Door,
+  env: Record<string, string | undefined>,
+): Promise<AgentEnd> {
+  const transcript = orderedSender(door, '/dogwatch/transcript');
+  const events = orderedSender(door, '/dogwatch/events');
+  const tell = (event: AgentEvent) => events.send(event);
+  const toolNames = task.tools.map((name) => `mcp__dogwatch__${name}`);
+  const messageIds = new Set<string>();
+  let last: SDKMessage | null = null;
+
+  const session = query({
+    prompt: task.prompt,
+    options: {
+      cwd: task.workspace.folder,
+      systemPrompt: task.charter,
+      settingSources: [],
+      skills: [],
+      strictMcpConfig: true,
+      model: task.model,
+      maxTurns: task.limits.maxTurns,
+      maxBudgetUsd: task.limits.budgetUsd,
+      tools: builtInTools,
+      allowedTools: [...builtInTools, ...toolNames],
+      disallowedTools: ['WebFetch', 'WebSearch', 'Task', 'Agent', 'Skill', 'NotebookEdit', 'AskUserQuestion'],
+      // The hooks decide every call; what they did not allow is denied without a prompt.
+      permissionMode: 'dontAsk',
+      mcpServers: { dogwatch: dogwatchServer(task, door) },
+      mcpServersDelivery: 'initialize',
+      hooks: sessionHooks(task.workspace.folder, tell),
+      persistSession: false,
+      env: {
+        ...env,
+        ANTHROPIC_BASE_URL: `${gatewayUrl}/anthropic`,
+        // The gateway drops this and adds the real one.
+        ANTHROPIC_API_KEY: 'held-by-the-gateway',
+        ANTHROPIC_DEFAULT_HAIKU_MODEL: task.auxiliaryModel,
+        ANTHROPIC_SMALL_FAST_MODEL: task.auxiliaryModel,
+        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+        DISABLE_AUTOUPDATER: '1',
+        MCP_TOOL_TIMEOUT: String(30 * 60_000),
+      },
+      stderr: (text) => process.stderr.write(text),
+    },
+  });
+
+  try {
+    for await (const message of session) {
+      transcript.send(message);
+      last = message;
+      if (message.type !== 'assistant') continue;
+      if (!messageIds.has(message.message.id)) {
+        messageIds.add(message.message.id);
+        tell({ type: 'turn', turns: messageIds.size });
+      }
+      const text = textOf(message).trim();
+      if (text !== '') tell({ type: 'said', text: clip(text, SAID_CHARS) });
+    }
+    return endOf(last, messageIds.size);
+  } catch (error) {
+    // A result with an error subtype is followed by a throw; the result says more than the throw does.
+    const end = endOf(last, messageIds.size);
+    if (end.reason !== 'crashed') return end;
+    const detail = last?.type === 'result' ? end.detail : String(error);
+    return { reason: 'crashed', detail: clip(detail, 2_000), turns: messageIds.size };
+  } finally {
+    await Promise.all([transcript.flush(), events.flush()]);
+  }
+}

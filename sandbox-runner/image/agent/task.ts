@@ -1,0 +1,48 @@
+/** What the gateway answers to `GET /dogwatch/task`. Holds no secret: the container may read all of it. */
+export interface AgentTask {
+  run: string;
+  /** System prompt, whole: nothing of the checkout is added to it. */
+  charter: string;
+  prompt: string;
+  model: string;
+  /** For the SDK's own small calls. */
+  auxiliaryModel: string;
+  limits: { maxTurns: number; budgetUsd: number };
+  /** `folder` is where the checkout goes, an absolute path that does not exist yet. */
+  workspace: { project: string; repository: string; ref: string; commit: string; folder: string };
+  identity: { name: string; email: string };
+  tools: string[];
+}
+
+/** What the agent says of its own end, `POST /dogwatch/ended`; the exit code says the same in a number. */
+export interface AgentEnd {
+  reason: 'completed' | 'budget' | 'crashed' | 'start_failed';
+  detail: string;
+  turns: number;
+}
+
+export const EXIT_CODES: Record<AgentEnd['reason'], number> = {
+  completed: 0,
+  crashed: 1,
+  budget: 4,
+  start_failed: 5,
+};
+
+/** A line of the tool ledger, `POST /dogwatch/events`. Texts are clipped to 4 KB. */
+export type AgentEvent =
+  | {
+      type: 'tool';
+      id: string;
+      name: string;
+      phase: 'requested' | 'denied' | 'succeeded' | 'failed';
+      input: string | null;
+      output: string | null;
+      durationMs: number | null;
+    }
+  | { type: 'said'; text: string }
+  | { type: 'turn'; turns: number };
+
+export interface ToolReply {
+  text: string;
+  isError: boolean;
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { createSdkMcpServer, type SdkMcpToolDefinition, tool } from '@anthropic-ai/claude-agent-sdk';
+import { z } from 'zod';
+import type { Door } from './door.ts';
+import { FIX_CONTENT_TYPE, packFix } from './submit-fix.ts';
+import type { AgentTask, ToolReply } from './task.ts';
+
+/** A proof runs the repository's own tests twice: a call may take as long as the session. */
+const CALL_TIMEOUT_MS = 30 * 60_000;
+
+const asContent = (reply: ToolReply) => ({
+  content: [{ type: 'text' as const, text: reply.text }],
+  isError: reply.isError,
+});
+
+const evidence = z.object({
+  claim: z.string().min(1).max(1_000),
+  source: z.string().min(1).max(300).describe('log:120-131, file:src/a.ts:10 or commit:<sha>'),
+});
+
+/** The MCP server `dogwatch` with exactly the tools that the task names. */
+export function dogwatchServer(task: AgentTask, door: Door) {
+  const post = async (name: string, body: string | Buffer, contentType?: string) => {
+    try {
+      const answer = JSON.parse(await door.post(`/dogwatch/tools/${name}`, body, contentType)) as ToolReply;
+      return asContent(answer);
+    } catch (error) {
+      return asContent({ text: error instanceof Error ? error.message : String(error), isError: true });
+    }
+  };
+  const call = (name: string, input: unknown) => post(name, JSON.stringify({ key: randomUUID(), input }));
+
+  // biome-ignore lint/suspicious/noExplicitAny: the SDK's own element type for tools of differing shapes
+  const all: Record<string, SdkMcpToolDefinition<any>> = {
+    relay: tool(
+      'relay',
+      'Sends a message to another agent of the crew. Only allow-listed routes are delivered.',
+      { to: z.string().max(64), text: z.string().max(20_000) },
+      (input) => call('relay', input),
+    ),
+    read_artifact: tool(
+      'read_artifact',
+      'Reads a stored artifact of the incident, such as the complete log of the failed step: lines from..to (from 1), or the lines around a search text.',
+      {
+        name: z.string().max(200),
+        fromLine: z.number().int().positive().optional(),
+        toLine: z.number().int().positive().optional(),
+        search: z.string().max(200).optional(),
+      },
+      (input) => call('read_artifact', input),
+    ),
+    submit_fix: tool(
+      'submit_fix',
+      'Hands in the commits since the checked-out commit. They are checked and proved (red before, green after) in a clean container; the answer is accepted, or refused with reasons. Commit first. proof: "test" when you added a failing test, "command" when only the failed command can prove it.',
+      {
+        title: z.string().min(1).max(200),
+        rootCause: z.string().min(1).max(300),
+        fixSummary: z.string().min(1).max(4_000),
+        proof: z.enum(['test', 'command']),
+      },
+      async (input) => {
+        const { folder, commit } = task.workspace;
+        const packed = await packFix(folder, commit, randomUUID(), input);
+        if (!packed.ok) return asContent({ text: packed.reason, isError: true });
+        return post('submit_fix', packed.body, FIX_CONTENT_TYPE);
+      },
+    ),
+    report: tool(
+      'report',
+      'Gives the final result of this session. Call it once, at the end.',
+      {
+        kind: z.literal('fix'),
+        outcome: z.enum(['fixed', 'not_code', 'not_diagnosable']),
+        finding: z.string().min(1).max(4_000).describe('What was found'),
+        reasoning: z.string().min(1).max(8_000).describe('Why it is so'),
+        rootCause: z.string().min(1).max(300).describe('One short sentence for a chat message'),
+        confidence: z.number().min(0).max(1),
+        alternatives: z
+          .array(
+            z.object({
+              hypothesis: z.string().min(1).max(1_000),
+              rejectedBecause: z.string().min(1).max(1_000),
+            }),
+          )
+          .max(20),
+        evidence: z.array(evidence).min(1).max(30),
+      },
+      (input) => call('report', input),
+    ),
+  };
+  const tools = task.tools.flatMap((name) => all[name] ?? []);
+  return createSdkMcpServer({
+    name: 'dogwatch',
+    version: '1.0.0',
+    tools,
+    alwaysLoad: true,
+    timeout: CALL_TIMEOUT_MS,
+  });
+}
