@@ -2,7 +2,10 @@
  * Whether a given secret is one of the expected ones. Digests are compared, all of them and all of each, so
  * that the time taken tells neither length nor content.
  */
-export async function matchesSecret(given: string | null | undefined, expected: readonly string[]): Promise<boolean> {
+export async function matchesSecret(
+  given: string | null | undefined,
+  expected: readonly string[],
+): Promise<boolean> {
   const digest = async (text: string) =>
     new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
   const mine = await digest(given ?? '');

@@ -3,14 +3,26 @@ import { type Timeline, timelineSchema } from '../../../core/evidence/timeline.t
 import { type AzureDevOps, pathOf } from './client.ts';
 
 const identitySchema = z.object({ displayName: z.string().nullish(), uniqueName: z.string().nullish() });
-const lowerCase = z.string().transform((text) => text.toLowerCase());
 
-/** `status` and `result` in lower case: versions of the API differ in it. */
+const RESULTS = ['none', 'succeeded', 'partiallySucceeded', 'failed', 'canceled'] as const;
+const STATUSES = ['none', 'notStarted', 'inProgress', 'cancelling', 'postponed', 'completed'] as const;
+export type BuildResult = (typeof RESULTS)[number];
+export type BuildStatus = (typeof STATUSES)[number];
+
+/** Versions of the API differ in case; an unknown word is `none`, which starts nothing and ends nothing. */
+const wordOf = <Word extends string>(words: readonly Word[]) =>
+  z
+    .string()
+    .nullish()
+    .transform(
+      (text) => words.find((word) => word.toLowerCase() === text?.toLowerCase()) ?? ('none' as Word),
+    );
+
 export const buildSchema = z.object({
   id: z.number().int(),
   buildNumber: z.string().nullish(),
-  status: lowerCase.nullish(),
-  result: lowerCase.nullish(),
+  status: wordOf(STATUSES),
+  result: wordOf(RESULTS),
   sourceBranch: z.string().nullish(),
   sourceVersion: z.string().nullish(),
   reason: z.string().nullish(),
@@ -20,6 +32,10 @@ export const buildSchema = z.object({
   repository: z.object({ id: z.string(), name: z.string().nullish(), type: z.string().nullish() }),
   requestedFor: identitySchema.nullish(),
   triggerInfo: z.record(z.string(), z.string().nullish()).nullish(),
+  /** Why a build could not even start, a broken pipeline file for example. */
+  validationResults: z
+    .array(z.object({ result: z.string().nullish(), message: z.string().nullish() }))
+    .nullish(),
 });
 export type Build = z.infer<typeof buildSchema>;
 
@@ -120,7 +136,11 @@ export async function getChanges(
   return (await api.get(path, listOf(changeSchema), { $top: String(top) })).value;
 }
 
-export function getRepository(api: AzureDevOps, project: string, repository: string): Promise<Repository | null> {
+export function getRepository(
+  api: AzureDevOps,
+  project: string,
+  repository: string,
+): Promise<Repository | null> {
   return api.find(pathOf(project, '_apis', 'git', 'repositories', repository), repositorySchema);
 }
 

@@ -10,6 +10,7 @@ const STREAM_TIMEOUT_MS = 120_000;
 const API_VERSION = '7.1';
 
 export interface AzureDevOps {
+  url: string;
   organisation: string;
   projects: string[];
   /** `path` is relative to the organisation and starts with a slash; query values are given apart. */
@@ -30,7 +31,13 @@ const apiErrorSchema = z.object({ message: z.string(), typeKey: z.string().nulli
 export function azureDevOpsClient(settings: AzureDevOpsSettings): AzureDevOps {
   const authorization = `Basic ${btoa(`:${settings.pat}`)}`;
 
-  async function call(method: string, path: string, query: Record<string, string>, accept: string, body?: unknown) {
+  async function call(
+    method: string,
+    path: string,
+    query: Record<string, string>,
+    accept: string,
+    body?: unknown,
+  ) {
     const url = `${settings.url}${path}?${new URLSearchParams({ ...query, 'api-version': API_VERSION })}`;
     let response: Response;
     try {
@@ -58,7 +65,11 @@ export function azureDevOpsClient(settings: AzureDevOpsSettings): AzureDevOps {
     try {
       value = await response.json();
     } catch (cause) {
-      throw new AzureDevOpsError(`${path} did not answer JSON`, { status: response.status, retryable: true, cause });
+      throw new AzureDevOpsError(`${path} did not answer JSON`, {
+        status: response.status,
+        retryable: true,
+        cause,
+      });
     }
     const parsed = schema.safeParse(value);
     if (!parsed.success)
@@ -73,6 +84,7 @@ export function azureDevOpsClient(settings: AzureDevOpsSettings): AzureDevOps {
     json(await call('GET', path, query, 'application/json'), path, schema);
 
   return {
+    url: settings.url,
     organisation: settings.organisation,
     projects: settings.projects,
     get,
