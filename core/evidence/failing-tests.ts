@@ -1,0 +1,123 @@
+import { type LogLine, splitLog } from './log-text.ts';
+import { type CodeError, codeErrors } from './recognise/code-errors.ts';
+import { cargoTest, cppTest, dotnetTest, goTest, minitest, phpunit, rspec } from './recognise/compiled.ts';
+import type { FailingTest, Recogniser } from './recognise/found.ts';
+import { jest, mocha, playwright, vitest } from './recognise/javascript.ts';
+import { antJunit, gradle, scalatest, surefire } from './recognise/jvm.ts';
+import { nodeSpec, tap } from './recognise/node-test.ts';
+import { pytest, unittest } from './recognise/python.ts';
+
+export type { CodeError } from './recognise/code-errors.ts';
+export type { FailingTest } from './recognise/found.ts';
+
+export type FirstError = { line: number; text: string };
+
+export type Findings = {
+  /** Each failing test once, in the order of the log. */
+  failingTests: FailingTest[];
+  codeErrors: CodeError[];
+  /** The first line that states an error, whoever states it. */
+  firstError: FirstError | null;
+};
+
+/** Names and messages stand at the beginning of a line; reading more would let a hostile line cost too much. */
+const MAX_READ_CHARS = 600;
+
+/** When more fail, something common to them is broken, and more names say nothing more. */
+const MAX_TESTS = 1_000;
+
+const RECOGNISERS: Recogniser[] = [
+  nodeSpec,
+  tap,
+  vitest,
+  jest,
+  mocha,
+  playwright,
+  pytest,
+  unittest,
+  surefire,
+  gradle,
+  antJunit,
+  scalatest,
+  goTest,
+  cargoTest,
+  dotnetTest,
+  phpunit,
+  rspec,
+  minitest,
+  cppTest,
+];
+
+export function findFailures(logText: string): Findings {
+  return findFailuresIn(splitLog(logText));
+}
+
+export function findFailuresIn(log: readonly LogLine[]): Findings {
+  const lines = log.map((line) =>
+    line.text.length > MAX_READ_CHARS ? line.text.slice(0, MAX_READ_CHARS) : line.text,
+  );
+  const failingTests = distinct(RECOGNISERS.flatMap((recognise) => recognise(lines)))
+    .slice(0, MAX_TESTS)
+    .map((test) => ({ ...test, message: messageIn(lines, test) }));
+  const errors = codeErrors(lines);
+  return { failingTests, codeErrors: errors, firstError: firstErrorOf(log, lines, failingTests, errors) };
+}
+
+/** A test that is told twice (two runs, a summary) counts once, with the place that tells most. */
+function distinct(tests: FailingTest[]): FailingTest[] {
+  const byName = new Map<string, FailingTest>();
+  for (const test of tests) {
+    if (test.name === '') continue;
+    const known = byName.get(test.name);
+    if (!known || (known.toLine - known.fromLine === 0 && test.toLine > test.fromLine))
+      byName.set(test.name, test);
+  }
+  return [...byName.values()].sort((a, b) => a.fromLine - b.fromLine || (a.name < b.name ? -1 : 1));
+}
+
+const ERROR_WORD =
+  /(?:^|[\s:[(!])(?:error|fatal|failed|failure|panic|exception|traceback|cannot|could not|unable to)\b|(?:Error|Exception)\b|ECONN[A-Z]+|ENOENT|ETIMEDOUT|command not found|No such file/i;
+/** Lines that only count, close or promise. */
+const NO_ERROR =
+  /\b(?:0|no) (?:errors?|failed|failures?)\b|\bfailed: 0\b|\b(?:errors?|failures?):? 0\b|exit(?:ed with)? code|Process completed|error-on-warnings|--fail|if-no-files-found|continue-on-error|fail-fast|✔|✓|^ok \d|\bPASS(?:ED)?\b|^ℹ/i;
+
+function firstErrorOf(
+  log: readonly LogLine[],
+  lines: readonly string[],
+  tests: readonly FailingTest[],
+  errors: readonly CodeError[],
+): FirstError | null {
+  const inTest = tests[0] ? (tests[0].message?.line ?? tests[0].nameLines[0]) : undefined;
+  const told = [errors[0]?.atLine, inTest].filter((line) => line !== undefined && line !== null);
+  const marked = log.find(
+    (line) => line.marker === 'error' && !NO_ERROR.test(lines[line.number - 1] ?? ''),
+  )?.number;
+  const first = told.length > 0 ? Math.min(...told) : (stated(lines) ?? marked);
+  const closing = first ?? log.find((line) => line.marker === 'error')?.number;
+  return closing === undefined
+    ? null
+    : { line: closing, text: (lines[closing - 1] ?? '').trim().slice(0, 500) };
+}
+
+/** What the block says went wrong: pytest's `E` lines, then a line that begins with an error's class, then any. */
+const MESSAGE_LINES = [
+  /^E {3,}\S/,
+  /^\s*(?:\[junit\] *(?:=> )?)?(?:Caused by: )?[\w.$]{0,200}(?:Error|Exception)\b/,
+  ERROR_WORD,
+];
+
+function messageIn(lines: readonly string[], test: FailingTest): FailingTest['message'] {
+  for (const pattern of MESSAGE_LINES) {
+    for (let line = test.fromLine; line <= test.toLine; line += 1) {
+      const text = lines[line - 1] ?? '';
+      if (!test.nameLines.includes(line) && pattern.test(text))
+        return { line, text: text.trim().slice(0, 300) };
+    }
+  }
+  return null;
+}
+
+function stated(lines: readonly string[]): number | undefined {
+  const index = lines.findIndex((line) => ERROR_WORD.test(line) && !NO_ERROR.test(line));
+  return index === -1 ? undefined : index + 1;
+}
