@@ -117,13 +117,18 @@ ${history(episode)}${openRequest}
 Over to you: <code>${state.incident}</code>`;
 }
 
+/** As many builds as fit one message beside six attempts; the API shows all. */
+const HISTORY_BUILDS = 12;
+
 /** Every failed build and every attempt, oldest first: what a human needs to take over. */
 function history(episode: Episode): string {
-  const lines = episode.failedBuilds.map((failed) => {
+  const left = Math.max(0, episode.failedBuilds.length - HISTORY_BUILDS);
+  const lines = episode.failedBuilds.slice(left).map((failed) => {
     const of = failed.attempt === null ? '' : `, attempt ${failed.attempt}`;
     return `• build ${html(failed.buildNumber, 60)} <code>${short(failed.commit)}</code>: ${html(failed.step ?? 'step not known', 100)}${of}`;
   });
-  return [...lines, ...episode.attempts.map(attemptLine)].join('\n');
+  const omitted = left > 0 ? [`• ${left} earlier failed builds`] : [];
+  return [...omitted, ...lines, ...episode.attempts.map(attemptLine)].join('\n');
 }
 
 function attemptLine(attempt: Attempt): string {
