@@ -38,13 +38,13 @@ export class Alarm {
   }
 
   set(at: number | null): void {
-    if (at === this.#setTo) return;
+    if (at === this.#setTo || (at === null && this.#setTo === undefined)) return;
     this.#setTo = at;
     void (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
   }
 
-  /** Its time has come, or its state is not known: the next `set` writes. */
+  /** Its time has come: none is set. */
   fired(): void {
-    this.#setTo = undefined;
+    this.#setTo = null;
   }
 }

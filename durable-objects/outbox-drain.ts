@@ -30,7 +30,7 @@ export interface Failure {
 /** Reads what an error says of itself; one that says nothing may be tried again. */
 export function failureOf(error: unknown, nowMs: number, random: number): Failure {
   const said = typeof error === 'object' && error !== null ? error : {};
-  const retryable = 'retryable' in said && said.retryable === false ? false : true;
+  const retryable = !('retryable' in said && said.retryable === false);
   const retryAfterMs =
     'retryAfterMs' in said && typeof said.retryAfterMs === 'number' ? said.retryAfterMs : null;
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -81,11 +81,21 @@ export class OutboxDrain<Outcome> {
       const outcome = await withTimeout(perform(item));
       succeeded(item, outcome);
     } catch (error) {
-      failed(item, failureOf(error, now(), random()));
-    } finally {
-      this.#inFlight.delete(item.key);
+      this.#safely(() => failed(item, failureOf(error, now(), random())));
+    }
+    this.#inFlight.delete(item.key);
+    this.#safely(() => {
       this.kick();
       changed();
+    });
+  }
+
+  /** Nobody waits for a try: an error that escapes its handling is logged, and the alarm tries again. */
+  #safely(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      console.error('outbox', error);
     }
   }
 }

@@ -23,7 +23,13 @@ export interface InboxRpc {
     bodyArtifact: string | null;
   }): Promise<{ status: 'accepted' | 'duplicate' | 'refused' }>;
   /** Puts an action of the Worker itself (a refused sender, an operator's command) on this shard's audit chain. */
-  audit(action: { at: number; actor: string; action: string; data: unknown }): Promise<void>;
+  audit(action: {
+    at: number;
+    actor: string;
+    action: string;
+    data: unknown;
+    subjects: Record<string, { text: string; salt: string }>;
+  }): Promise<void>;
   /** Gives a dead event its tries back; false when there is none. */
   retry(event: string): Promise<boolean>;
   poke(): Promise<void>;
@@ -78,6 +84,10 @@ export interface RunRpc {
   granted(lease: { fence: number; runner: string | null }): Promise<void>;
   view(): Promise<unknown>;
   intent(id: string): Promise<Intent | null>;
+  /** The runner that has or had it; null when it never came to one. */
+  runner(): Promise<string | null>;
+  /** Artifacts that its runner may read: those of the spec and of its own intents. */
+  mayRead(sha256: string): Promise<boolean>;
   poke(): Promise<void>;
 }
 
@@ -143,6 +153,15 @@ export interface GroupQueueRpc {
 
 export interface RelayPolicyRpc {
   allows(from: string, to: string): Promise<boolean>;
+  /** As `allows`, for one message: a refusal is audited. Asked again for the same message, it answers anew. */
+  ask(request: {
+    from: string;
+    to: string;
+    message: string;
+    incident: string | null;
+    run: string | null;
+    at: number;
+  }): Promise<{ allowed: true } | { allowed: false; reason: string }>;
   routes(): Promise<{ from: string; to: string; since: number; by: string }[]>;
   allow(from: string, to: string, by: string, at: number): Promise<void>;
   remove(from: string, to: string, by: string, at: number): Promise<boolean>;

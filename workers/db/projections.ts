@@ -98,7 +98,7 @@ function statementOf(db: Db, projection: Projection): BatchItem<'sqlite'> {
         .values(projection.row)
         .onConflictDoUpdate({
           target: approvals.id,
-          set: newValues(approvals),
+          set: { ...newValues(approvals), askedAt: sql`${approvals.askedAt}` },
           setWhere: sql`excluded.seq > ${approvals.seq}`,
         });
     case 'timers':

@@ -1,0 +1,168 @@
+import type { Effect, RunSpec } from '../core/loops/effects.ts';
+import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import { escapeHtml } from '../core/text/plain.ts';
+import { resolveTokens, tokensIn } from '../core/text/tokens.ts';
+import { performAzureEffect } from '../workers/adapters/azure-devops/effects.ts';
+import { runnerClient } from '../workers/adapters/runner.ts';
+import { getArtifact } from '../workers/artifacts.ts';
+import { type Env, SettingError, telegramChats } from '../workers/env.ts';
+import type { SubjectTexts } from '../workers/subjects.ts';
+import { groupQueueStub, relayPolicyStub, runStub, telegramStub } from './stubs.ts';
+
+/** What came of an effect: the event that goes back to the loop, if any. */
+export interface Outcome {
+  event: PipelineEvent | null;
+  subjects: SubjectTexts;
+}
+
+export interface EffectContext {
+  incident: string;
+  episode: number;
+  /** Text of a subject of this incident; undefined when it was deleted. */
+  subject(id: string): string | undefined;
+}
+
+/** Longest artifact text put into a message or prompt; the rest is read with a tool. */
+const MAX_ARTIFACT_CHARS = 64_000;
+
+const NOTHING: Outcome = { event: null, subjects: {} };
+
+/** Performs one effect. Safe to repeat: everything is handed on under a key of its own. Throws what failed outside. */
+export async function performEffect(env: Env, effect: Effect, context: EffectContext): Promise<Outcome> {
+  switch (effect.kind) {
+    case 'notify_operator':
+      await notifyOperator(env, effect, context);
+      return NOTHING;
+    case 'settle_operator_message':
+      await telegramStub(env).settle(
+        effect.data.message,
+        await resolve(env, effect.data.line, context, escapeHtml),
+      );
+      return NOTHING;
+    case 'post_message':
+      await enqueue(env, effect.data, context);
+      return NOTHING;
+    case 'relay':
+      return { event: await relay(env, effect.data, context), subjects: {} };
+    case 'end_turn':
+      await groupQueueStub(env, effect.data.group).endTurn(effect.data.message, Date.now());
+      return NOTHING;
+    case 'start_run':
+      await runStub(env, effect.data.run).start(await resolvedSpec(env, effect.data, context));
+      return NOTHING;
+    case 'cancel_run':
+      await runStub(env, effect.data.run).cancel(effect.data.reason);
+      return NOTHING;
+    case 'perform_intent':
+      return { event: await performIntent(env, effect.data), subjects: {} };
+    case 'open_pull_request': {
+      const title = await resolve(env, effect.data.title, context, (raw) => raw);
+      const description = await resolve(env, effect.data.description, context, (raw) => raw);
+      return performAzureEffect(env, { ...effect, data: { ...effect.data, title, description } });
+    }
+    case 'abandon_pull_request': {
+      const comment = await resolve(env, effect.data.comment, context, (raw) => raw);
+      return performAzureEffect(env, { ...effect, data: { ...effect.data, comment } });
+    }
+    default:
+      return performAzureEffect(env, effect);
+  }
+}
+
+type DataOf<Kind extends Effect['kind']> = Extract<Effect, { kind: Kind }>['data'];
+
+async function notifyOperator(
+  env: Env,
+  { data }: Extract<Effect, { kind: 'notify_operator' }>,
+  context: EffectContext,
+): Promise<void> {
+  const operator = telegramChats(env).get('operator');
+  if (!operator)
+    throw new SettingError('OPERATOR_TELEGRAM_ID', 'is not set, so the operator cannot be told; set it');
+  await telegramStub(env).send({
+    key: data.message,
+    ...operator,
+    html: await resolve(env, data.text, context, escapeHtml),
+    buttons: data.buttons,
+    at: Date.now(),
+  });
+}
+
+async function relay(env: Env, data: DataOf<'relay'>, context: EffectContext): Promise<PipelineEvent> {
+  const { message, from, to } = data;
+  const answer = await relayPolicyStub(env).ask({
+    from,
+    to,
+    message,
+    incident: context.incident,
+    run: null,
+    at: Date.now(),
+  });
+  if (!answer.allowed)
+    return {
+      type: 'relay_refused',
+      data: { message, from, to, code: 'route_not_allowed', reason: answer.reason },
+    };
+  await enqueue(env, { ...data, group: to }, context);
+  return { type: 'relay_delivered', data: { message, from, to } };
+}
+
+async function enqueue(env: Env, data: DataOf<'post_message'>, context: EffectContext): Promise<void> {
+  const { message, group, from, text, turn } = data;
+  await groupQueueStub(env, group).enqueue({
+    id: message,
+    group,
+    thread: context.incident,
+    from,
+    text: await resolve(env, text, context, (raw) => raw),
+    turn,
+    incident: context.incident,
+    at: Date.now(),
+  });
+}
+
+async function resolvedSpec(env: Env, spec: RunSpec, context: EffectContext): Promise<RunSpec> {
+  return { ...spec, prompt: await resolve(env, spec.prompt, context, (raw) => raw) };
+}
+
+async function performIntent(
+  env: Env,
+  { run, fence, intent: id, digest }: DataOf<'perform_intent'>,
+): Promise<PipelineEvent> {
+  const object = runStub(env, run);
+  const submitted = await object.intent(id);
+  if (submitted === null || submitted.digest !== digest)
+    return {
+      type: 'intent_performed',
+      data: {
+        intent: id,
+        outcome: { outcome: 'refused', code: 'digest_mismatch', reason: 'the run holds no such intent' },
+      },
+    };
+  const outcome = await runnerClient(env).performIntent(await object.runner(), {
+    run,
+    fence,
+    digest,
+    intent: submitted,
+  });
+  return { type: 'intent_performed', data: { intent: id, outcome } };
+}
+
+/** Puts texts in the place of tokens; `fit` escapes them for where they go. */
+async function resolve(
+  env: Env,
+  text: string,
+  context: EffectContext,
+  fit: (raw: string) => string,
+): Promise<string> {
+  const artifacts = new Map<string, string>();
+  for (const { kind, id } of tokensIn(text))
+    if (kind === 'artifact' && !artifacts.has(id)) {
+      const found = await getArtifact(env.ARTIFACTS, id);
+      if (found) artifacts.set(id, (await found.text()).slice(0, MAX_ARTIFACT_CHARS));
+    }
+  return resolveTokens(text, ({ kind, id }) => {
+    const raw = kind === 'sub' ? context.subject(id) : artifacts.get(id);
+    return raw === undefined ? undefined : fit(raw);
+  });
+}

@@ -1,0 +1,121 @@
+import { DurableObject } from 'cloudflare:workers';
+import type { Effect } from '../core/loops/effects.ts';
+import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import type { PipelineFact } from '../core/loops/pipeline-recovery/facts.ts';
+import { pipelineRecovery } from '../core/loops/pipeline-recovery/index.ts';
+import type { PipelineState } from '../core/loops/pipeline-recovery/state.ts';
+import type { Env } from '../workers/env.ts';
+import { type Outcome, performEffect } from './incident-effects.ts';
+import { pipelineRows } from './incident-rows.ts';
+import { IncidentStore } from './incident-store.ts';
+import { auditRowOf } from './journal-audit.ts';
+import { Upkeep } from './outbox-upkeep.ts';
+import type { IncidentRpc, IncidentView } from './rpc.ts';
+import { sqlOf } from './sql.ts';
+
+/** Timers fired in one alarm: a loop has two at most, and each may set the next. */
+const TIMERS_PER_ALARM = 10;
+
+type Store = IncidentStore<PipelineState, PipelineEvent, PipelineFact>;
+
+/** One incident key: wiring of its store, its outbox and its one alarm. What to do is the loop's to decide. */
+export class Incident extends DurableObject<Env> implements IncidentRpc {
+  readonly #store: Store;
+  readonly #upkeep: Upkeep<Outcome>;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = new IncidentStore(sqlOf(ctx.storage), ctx.id.name ?? null, pipelineRecovery, {
+      now: Date.now,
+      rowsOf: pipelineRows,
+      auditOf: auditRowOf,
+      changed: () => this.#upkeep.arm(),
+    });
+    this.#upkeep = new Upkeep({
+      storage: ctx.storage,
+      db: env.DB,
+      outbox: this.#store.outbox,
+      projections: this.#store.projections,
+      perform: (item) =>
+        performEffect(env, JSON.parse(item.body) as Effect, {
+          incident: this.#store.incident,
+          episode: this.#store.episode(),
+          subject: (id) => this.#store.subjects.text(id),
+        }),
+      succeeded: ({ key }, outcome) => this.#settle(key, outcome),
+      failed: ({ key, kind }, failure) =>
+        this.#store.fail(key, failure, { type: 'effect_failed', data: { key, kind, error: failure.error } }),
+      nextTimerAt: () => this.#store.nextTimerAt(),
+      onTimers: (nowMs) => this.#fireTimers(nowMs),
+    });
+    this.#upkeep.arm(true);
+  }
+
+  async receive(
+    received: Parameters<IncidentRpc['receive']>[0],
+  ): Promise<{ status: 'applied' | 'duplicate' | 'unknown' }> {
+    const status = this.#store.receive(received);
+    this.#upkeep.start();
+    return { status };
+  }
+
+  async view(): Promise<IncidentView | null> {
+    if (!this.#store.exists) return null;
+    return {
+      id: this.#store.incident,
+      key: this.#store.key,
+      status: this.#store.status(),
+      episode: this.#store.episode(),
+      state: this.#store.state,
+      journal: this.#store.journal
+        .lines()
+        .map((line) => ({ ...line, data: JSON.parse(line.data) as unknown })),
+      outbox: this.#store.outbox.items().map(({ key, kind, state, tries, nextAt, error }) => ({
+        key,
+        kind,
+        state,
+        tries,
+        nextAt: state === 'pending' ? nextAt : null,
+        error,
+      })),
+    };
+  }
+
+  async replay(): Promise<{ identical: boolean; entries: number; sha256: string }> {
+    return this.#store.replay();
+  }
+
+  async dryRun(event: PipelineEvent, at: number): Promise<{ facts: PipelineFact[]; effects: Effect[] }> {
+    return this.#store.decide(event, at);
+  }
+
+  async retryEffect(key: string): Promise<boolean> {
+    const revived = this.#store.retry(key, 'operator');
+    this.#upkeep.start();
+    return revived;
+  }
+
+  async poke(): Promise<void> {
+    this.#upkeep.wake();
+  }
+
+  override async alarm(): Promise<void> {
+    this.#upkeep.onAlarm();
+  }
+
+  #fireTimers(nowMs: number): void {
+    const due = this.#store.timers().filter(({ dueAt }) => dueAt <= nowMs);
+    for (const timer of due.slice(0, TIMERS_PER_ALARM))
+      this.#store.receive({
+        id: this.#store.timerEventId(timer),
+        key: null,
+        event: { type: 'timer_fired', data: timer },
+        subjects: {},
+      });
+  }
+
+  #settle(key: string, { event, subjects }: Outcome): void {
+    if (event === null) this.#store.settle(key);
+    else this.#store.receive({ id: this.#store.eventId(`outcome:${key}`), key: null, event, subjects }, key);
+  }
+}

@@ -1,0 +1,92 @@
+import type { Outbox, OutboxItem } from './outbox.ts';
+import { Alarm, computeNextAlarm } from './outbox-alarm.ts';
+import { type Failure, OutboxDrain } from './outbox-drain.ts';
+import type { ProjectionQueue } from './projection.ts';
+import { ProjectionFlush } from './projection-flush.ts';
+
+/** After an error of ours in the alarm. */
+const ALARM_RETRY_MS = 60_000;
+
+export interface UpkeepDeps<Outcome> {
+  storage: DurableObjectStorage;
+  db: D1Database;
+  outbox: Outbox;
+  projections: ProjectionQueue;
+  perform(item: OutboxItem): Promise<Outcome>;
+  succeeded(item: OutboxItem, outcome: Outcome): void;
+  failed(item: OutboxItem, failure: Failure): void;
+  /** Due time of the object's own next timer. */
+  nextTimerAt(): number | null;
+  /** Does what the object's timers ask for; must not wait. */
+  onTimers(nowMs: number): void;
+}
+
+/** What keeps an object going: its outbox, its rows for D1, and the one alarm that outlives a crash. */
+export class Upkeep<Outcome> {
+  readonly #deps: UpkeepDeps<Outcome>;
+  readonly #drain: OutboxDrain<Outcome>;
+  readonly #flush: ProjectionFlush;
+  readonly #alarm: Alarm;
+
+  constructor(deps: UpkeepDeps<Outcome>) {
+    this.#deps = deps;
+    this.#alarm = new Alarm(deps.storage);
+    this.#drain = new OutboxDrain({
+      outbox: deps.outbox,
+      now: Date.now,
+      random: Math.random,
+      perform: deps.perform,
+      succeeded: deps.succeeded,
+      failed: deps.failed,
+      changed: () => {
+        this.#flush.kick();
+        this.arm();
+      },
+    });
+    this.#flush = new ProjectionFlush({
+      db: deps.db,
+      queue: deps.projections,
+      now: Date.now,
+      random: Math.random,
+      changed: () => this.arm(),
+    });
+  }
+
+  /** Sets the alarm; call it inside the transaction that changed something. `fresh`: in the constructor. */
+  arm(fresh = false): void {
+    this.#alarm.set(
+      computeNextAlarm({
+        nowMs: Date.now(),
+        nextEffectAt: this.#deps.outbox.nextAt(this.#drain.inFlight),
+        inFlight: this.#drain.inFlight.size,
+        nextTimerAt: this.#deps.nextTimerAt(),
+        projectionsAt: this.#flush.nextAt(),
+        fresh,
+      }),
+    );
+  }
+
+  /** Starts what is due without anyone waiting for it. */
+  start(): void {
+    this.#drain.kick();
+    this.#flush.kick();
+  }
+
+  /** Also what `poke` does: fires timers that are due, starts what is due, sets the alarm. */
+  wake(): void {
+    this.#deps.onTimers(Date.now());
+    this.start();
+    this.arm();
+  }
+
+  /** The object's `alarm()`: never throws, never waits. */
+  onAlarm(): void {
+    this.#alarm.fired();
+    try {
+      this.wake();
+    } catch (error) {
+      console.error('alarm', error);
+      this.#alarm.set(Date.now() + ALARM_RETRY_MS);
+    }
+  }
+}
