@@ -1,34 +1,10 @@
 import { z } from 'zod';
+import type { SettingName } from '../core/contracts/worker-settings.ts';
 
 /**
  * Settings of the Worker, read from its environment. Each section is read when a door needs it, so that a
  * missing secret closes the doors that need it and no other.
  */
-const settingNames = [
-  'AZURE_DEVOPS_URL',
-  'AZURE_DEVOPS_PROJECTS',
-  'AZURE_DEVOPS_PAT',
-  'AZURE_DEVOPS_WEBHOOK_SECRET',
-  'TELEGRAM_API_ROOT',
-  'TELEGRAM_BOT_TOKEN',
-  'TELEGRAM_WEBHOOK_SECRET',
-  'TELEGRAM_CHATS',
-  'OPERATOR_TELEGRAM_ID',
-  'OPERATOR_TOKEN',
-  'GITHUB_API_URL',
-  'GITHUB_TOKEN',
-  'GITHUB_WEBHOOK_SECRET',
-  'ANTHROPIC_BASE_URL',
-  'ANTHROPIC_API_KEY',
-  'WORKER_SIGNING_KEY',
-  'RUNNER_URLS',
-  'RUNNER_PUBLIC_KEYS',
-  'PUBLIC_URL',
-  'HEARTBEAT_URL',
-  'STATUS_URL',
-] as const;
-
-export type SettingName = (typeof settingNames)[number];
 export type Settings = { [Name in SettingName]?: string };
 export type Env = Cloudflare.Env & Settings;
 

@@ -1,0 +1,27 @@
+/** Every setting that the Worker reads. Formats: lists are comma-separated; a secret being rotated is `new,old`. */
+export const WORKER_SETTINGS = [
+  'AZURE_DEVOPS_URL',
+  'AZURE_DEVOPS_PROJECTS',
+  'AZURE_DEVOPS_PAT',
+  'AZURE_DEVOPS_WEBHOOK_SECRET',
+  'TELEGRAM_API_ROOT',
+  'TELEGRAM_BOT_TOKEN',
+  'TELEGRAM_WEBHOOK_SECRET',
+  'TELEGRAM_CHATS',
+  'OPERATOR_TELEGRAM_ID',
+  'OPERATOR_TOKEN',
+  'GITHUB_API_URL',
+  'GITHUB_TOKEN',
+  'GITHUB_WEBHOOK_SECRET',
+  'ANTHROPIC_BASE_URL',
+  'ANTHROPIC_API_KEY',
+  'WORKER_SIGNING_KEY',
+  'RUNNER_URLS',
+  'RUNNER_PUBLIC_KEYS',
+  'PUBLIC_URL',
+  'HEARTBEAT_URL',
+  'STATUS_URL',
+  'MONTHLY_BUDGET_USD',
+] as const;
+
+export type SettingName = (typeof WORKER_SETTINGS)[number];
