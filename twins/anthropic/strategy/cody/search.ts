@@ -1,0 +1,81 @@
+/** Tries candidates one by one until the failed command is green; keeps what helps, takes back what does not. */
+import type { FailureReport } from '../failure-report.ts';
+import { compareFailures } from '../failure-report.ts';
+import { splitByLine } from '../hunks.ts';
+import type { Plan } from '../plan.ts';
+import type { Clues } from '../rank.ts';
+import { scoreRun } from '../rank.ts';
+import type { Candidate } from './candidates.ts';
+import { runCandidate } from './candidates.ts';
+import { run } from './run-command.ts';
+import type { Applied, Workbench } from './workbench.ts';
+
+export type Rejected = { label: string; because: string };
+export type Kept = { candidate: Candidate; applied: Applied };
+export type SearchResult = {
+  green: boolean;
+  kept: Kept[];
+  rejected: Rejected[];
+  report: FailureReport;
+  tries: number;
+};
+
+/** Longer searches seldom end better, and cost the pipeline's time each. */
+const maxTries = 14;
+
+export type Search = {
+  bench: Workbench;
+  command: string;
+  queue: Candidate[];
+  start: FailureReport;
+  clues: Clues;
+  /** A last word on a green try: why it is not acceptable, or undefined. */
+  objection: () => Plan<string | undefined>;
+};
+
+export function* search({ bench, command, queue, start, clues, objection }: Search): Plan<SearchResult> {
+  const result: SearchResult = { green: false, kept: [], rejected: [], report: start, tries: 0 };
+  const waiting = [...queue];
+  while (waiting.length > 0 && result.tries < maxTries) {
+    const candidate = waiting.shift();
+    if (!candidate) break;
+    const attempt = yield* bench.apply(candidate);
+    if (!attempt.ok) {
+      result.rejected.push({
+        label: candidate.label,
+        because: `it could not be undone by itself: ${attempt.reason}`,
+      });
+      continue;
+    }
+    result.tries += 1;
+    const after = yield* run(command, bench.root, `Try ${result.tries}: run it without ${candidate.label}`);
+    const verdict = compareFailures(result.report, after);
+    const refused = verdict === 'green' ? yield* objection() : undefined;
+    if ((verdict === 'green' && refused === undefined) || verdict === 'better') {
+      yield* bench.keep(attempt.applied);
+      result.kept.push({ candidate, applied: attempt.applied });
+      result.report = after;
+      if (verdict === 'green') return { ...result, green: true };
+      continue;
+    }
+    yield* bench.drop(attempt.applied);
+    result.rejected.push({ label: candidate.label, because: refused ?? explain(verdict, after) });
+    if (candidate.kind === 'run' && (verdict === 'mixed' || refused !== undefined))
+      waiting.unshift(...finer(candidate, clues));
+  }
+  return result;
+}
+
+function finer(candidate: Extract<Candidate, { kind: 'run' }>, clues: Clues): Candidate[] {
+  return splitByLine(candidate.run)
+    .map((part) => runCandidate(part, scoreRun(part, clues)))
+    .sort((left, right) => right.score - left.score)
+    .slice(0, 6);
+}
+
+function explain(verdict: string, after: FailureReport): string {
+  const count = after.failing.length > 0 ? `${after.failing.length} failing test(s)` : after.message;
+  if (verdict === 'mixed') return `undoing it mends something and breaks something else: ${count}`;
+  if (verdict === 'worse') return `undoing it breaks more: ${count}`;
+  return `undoing it changes nothing: still ${count}`;
+}

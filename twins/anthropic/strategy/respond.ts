@@ -1,0 +1,27 @@
+import type { Json, JsonObject, MessagesRequest } from '../wire/messages.ts';
+import { fixFailure } from './cody.ts';
+import { answerPlainly, valueFor } from './other.ts';
+import { recordedOutcomes, replay } from './plan.ts';
+import { recogniseTask } from './recognise-task.ts';
+import { judgeFailure } from './ryan.ts';
+
+/** What the model says next: a tool call, a structured value, or text. */
+export type Decision =
+  | { kind: 'call'; name: string; input: JsonObject; say: string | undefined }
+  | { kind: 'value'; value: Json }
+  | { kind: 'text'; text: string };
+
+export function respond(request: MessagesRequest): Decision {
+  const task = recogniseTask(request);
+  const outcomes = recordedOutcomes(request.messages);
+  if (task.kind === 'fix') {
+    const next = replay(fixFailure(task), outcomes);
+    return next.done ? { kind: 'text', text: next.value } : { kind: 'call', say: undefined, ...next.call };
+  }
+  if (task.kind === 'judge') {
+    const next = replay(judgeFailure(task), outcomes);
+    return next.done ? { kind: 'value', value: next.value } : { kind: 'call', say: undefined, ...next.call };
+  }
+  if (request.outputSchema) return { kind: 'value', value: valueFor(request) };
+  return { kind: 'text', text: answerPlainly(request) };
+}
