@@ -1,0 +1,61 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Intent, type IntentOutcome, intentOutcomeSchema } from '../../../core/contracts/intents.ts';
+import { writeDurably } from '../durable-file.ts';
+
+const fenceSchema = z.object({ fence: z.number().int() });
+
+/** Intents with their bundles, and what became of them, on disk: performing twice must give one answer. */
+export class IntentStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+  }
+
+  #file(id: string, name: string): string {
+    mkdirSync(join(this.#folder, id), { recursive: true });
+    return join(this.#folder, id, name);
+  }
+
+  save(intent: Intent, bundle: Uint8Array): void {
+    writeDurably(this.#file(intent.id, 'bundle'), bundle);
+    writeDurably(this.#file(intent.id, 'intent.json'), JSON.stringify(intent));
+  }
+
+  /** The path of the bundle when it is here. */
+  bundlePath(id: string): string | null {
+    const path = this.#file(id, 'bundle');
+    return existsSync(path) ? path : null;
+  }
+
+  saveBundle(id: string, bundle: Uint8Array): string {
+    const path = this.#file(id, 'bundle');
+    writeDurably(path, bundle);
+    return path;
+  }
+
+  /** What was answered, and for which digest. */
+  outcome(id: string): { digest: string; outcome: IntentOutcome } | null {
+    const path = this.#file(id, 'outcome.json');
+    if (!existsSync(path)) return null;
+    return z
+      .object({ digest: z.string(), outcome: intentOutcomeSchema })
+      .parse(JSON.parse(readFileSync(path, 'utf8')));
+  }
+
+  saveOutcome(id: string, digest: string, outcome: IntentOutcome): void {
+    writeDurably(this.#file(id, 'outcome.json'), JSON.stringify({ digest, outcome }));
+  }
+
+  /** Remembers the highest fence that asked for this intent; false when a higher one did before. */
+  takeFence(id: string, fence: number): boolean {
+    const path = this.#file(id, 'fence.json');
+    const known = existsSync(path) ? fenceSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).fence : 0;
+    if (fence < known) return false;
+    if (fence > known) writeDurably(path, JSON.stringify({ fence }));
+    return true;
+  }
+}

@@ -1,0 +1,174 @@
+import type { FailedStep } from '../../../core/contracts/run.ts';
+import { findFailures } from '../../../core/evidence/failing-tests.ts';
+import type { CommandResult, CommandSpec } from '../sandbox.ts';
+import type { Change } from './changes.ts';
+import { parseManifest } from './checks/dependencies.ts';
+import type { PatchLine } from './patch.ts';
+import { isTestFile } from './path-patterns.ts';
+import { type Refusal, refusal, some } from './refusal.ts';
+import { isAmong, testTitles } from './test-titles.ts';
+
+/** What a tree says about itself: which files decide how it is installed. */
+export interface TreeFacts {
+  hasLock: boolean;
+  packageJson: string | null;
+}
+
+const QUIET = '--no-audit --no-fund';
+
+/** Chosen from the tree by us, never by the agent: what has a lock file is installed by it. */
+export function installCommand({ hasLock, packageJson }: TreeFacts): string | null {
+  if (packageJson === null) return null;
+  if (hasLock) return `npm ci ${QUIET}`;
+  const manifest = parseManifest(packageJson);
+  const wanted = [manifest.dependencies, manifest.devDependencies, manifest.optionalDependencies];
+  return wanted.some((names) => Object.keys(names ?? {}).length > 0) ? `npm install ${QUIET}` : null;
+}
+
+const USUAL_SCRIPTS = {
+  test: ['test'],
+  lint: ['lint', 'check'],
+  types: ['types', 'typecheck', 'type-check', 'tsc'],
+  build: ['build'],
+  dependencies: [],
+  other: [],
+} as const satisfies Record<FailedStep['kind'], readonly string[]>;
+
+/** The failed step's own command, else the script that is usually behind such a step. */
+export function stepCommand(step: FailedStep, packageJson: string | null): string | null {
+  if (step.command !== null && step.command.trim() !== '') return step.command;
+  if (step.kind === 'dependencies') return `npm ci ${QUIET}`;
+  const scripts = parseManifest(packageJson).scripts ?? {};
+  const name = USUAL_SCRIPTS[step.kind].find((candidate) => scripts[candidate] !== undefined);
+  if (name === undefined) return null;
+  return name === 'test' ? 'npm test' : `npm run ${name}`;
+}
+
+export type RunPlan = Pick<CommandSpec, 'commit' | 'overlay' | 'commands'>;
+export type ProofPlan =
+  | { ok: true; kind: 'test' | 'command'; command: string; red: RunPlan; green: RunPlan; newTests: string[] }
+  | { ok: false; refusal: Refusal };
+
+const MAX_NEW_TESTS = 50;
+
+/**
+ * What must fail and what must pass. For a test step: the base with only the fix's test files must fail. For
+ * any other: the base as it is. A step that installs is not preceded by an install of ours.
+ */
+export function planProof(options: {
+  step: FailedStep;
+  base: string;
+  head: string;
+  net: Pick<Change, 'path' | 'status'>[];
+  netLines: PatchLine[];
+  trees: { base: TreeFacts; head: TreeFacts };
+}): ProofPlan {
+  const { step, base, head, trees } = options;
+  const command = stepCommand(step, trees.base.packageJson);
+  if (command === null)
+    return {
+      ok: false,
+      refusal: refusal('no_command', `The command of the failed step "${step.name}" is not known.`),
+    };
+  const commands = (tree: TreeFacts) => {
+    const install = step.kind === 'dependencies' ? null : installCommand(tree);
+    return install === null ? [command] : [install, command];
+  };
+  const green = { commit: head, overlay: [], commands: commands(trees.head) };
+  if (step.kind !== 'test')
+    return {
+      ok: true,
+      kind: 'command',
+      command,
+      red: { commit: base, overlay: [], commands: commands(trees.base) },
+      green,
+      newTests: [],
+    };
+
+  const tests = options.net.filter(({ path, status }) => isTestFile(path) && status !== 'deleted');
+  if (tests.length === 0)
+    return {
+      ok: false,
+      refusal: refusal(
+        'no_test',
+        'The failed step runs tests, and the fix changes none. Add a test that fails before your change and ' +
+          'passes after it (*.test.*, *.spec.*, or under test/, tests/, __tests__/, spec/), commit, submit again.',
+      ),
+    };
+  const added = options.netLines.filter(({ kind, path }) => kind === 'added' && isTestFile(path));
+  return {
+    ok: true,
+    kind: 'test',
+    command,
+    red: {
+      commit: base,
+      overlay: tests.map(({ path }) => ({ path, fromCommit: head })),
+      commands: commands(trees.base),
+    },
+    green,
+    newTests: testTitles(added.map(({ text }) => text).join('\n'))
+      .map((title) => title.slice(0, 500))
+      .slice(0, MAX_NEW_TESTS),
+  };
+}
+
+const MAX_TAIL_CHARS = 4_000;
+
+/** The end of an output. What a terminal would colour is plain here. */
+export function tailOf(output: string, maxChars = MAX_TAIL_CHARS): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is taken out
+  return output.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '').slice(-maxChars);
+}
+
+/** Room for the end of an output beside the sentence that introduces it. */
+const REASON_TAIL_CHARS = 1_500;
+
+/** Whether red was red for the right cause, and green green. */
+export function judgeProof(
+  plan: Extract<ProofPlan, { ok: true }>,
+  red: CommandResult,
+  green: CommandResult,
+): Refusal[] {
+  for (const [name, run] of [['the base', red] as const, ['the fix', green] as const])
+    if (run.failedSetup)
+      return [
+        refusal(
+          'setup_failed',
+          `${name} could not be installed: ${tailOf(run.setupOutput || run.output, REASON_TAIL_CHARS)}`,
+        ),
+      ];
+  const found: Refusal[] = [];
+  if (red.exitCode === 0)
+    found.push(
+      plan.kind === 'test'
+        ? refusal(
+            'not_red',
+            `\`${plan.command}\` passes at the base with only your test files laid over it. The new test must ` +
+              'fail without the fix.',
+          )
+        : refusal('not_red', `\`${plan.command}\` passes at the base: there is nothing that the fix mends.`),
+    );
+  const failing = findFailures(red.output).failingTests.map(({ name }) => name);
+  if (
+    red.exitCode !== 0 &&
+    plan.newTests.length > 0 &&
+    failing.length > 0 &&
+    !plan.newTests.some((title) => isAmong(title, failing))
+  )
+    found.push(
+      refusal(
+        'new_test_not_red',
+        `At the base ${some(failing, 5)} fails, but none of your new tests does: ${some(plan.newTests, 5)}. ` +
+          'A new test must show the fault: failing without the fix, passing with it.',
+      ),
+    );
+  if (green.exitCode !== 0)
+    found.push(
+      refusal(
+        'not_green',
+        `\`${plan.command}\` ${green.timedOut ? 'runs out of time' : `ends with ${green.exitCode}`} with the fix: ` +
+          tailOf(green.output, REASON_TAIL_CHARS),
+      ),
+    );
+  return found;
+}

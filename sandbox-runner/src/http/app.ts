@@ -1,0 +1,137 @@
+import { type Context, Hono } from 'hono';
+import type { z } from 'zod';
+import { type IntentOutcome, performIntentSchema } from '../../../core/contracts/intents.ts';
+import { type ProblemCode, problemOf } from '../../../core/contracts/problem.ts';
+import { runRequestSchema } from '../../../core/contracts/run.ts';
+import { type Bytes, sha256Hex } from '../../../wire/encoding.ts';
+import type { PublicKeys } from '../../../wire/keys.ts';
+import { verifyRequest } from '../../../wire/verify-request.ts';
+import { RemoteError } from '../git/remote.ts';
+import type { Logger } from '../logger.ts';
+import type { RunManager } from '../runs/run-manager.ts';
+import { WorkerError } from '../worker/worker-client.ts';
+import type { NonceStore } from './nonce-store.ts';
+
+export interface RunnerAppDeps {
+  runs: Pick<RunManager, 'start' | 'state' | 'cancel'>;
+  performIntent: (asked: z.infer<typeof performIntentSchema>) => Promise<IntentOutcome>;
+  health: () => Promise<unknown>;
+  keys: PublicKeys;
+  /** Our public name in signatures; known once we listen. */
+  authority: () => string;
+  nonces: Pick<NonceStore, 'seen'>;
+  nowMs: () => number;
+  logger: Logger;
+}
+
+/** Charter and prompt have 200,000 characters each; JSON and UTF-8 may make several bytes of one. */
+const MAX_BODY_BYTES = 3 * 1_024 * 1_024;
+/** What a full runner asks the pool to wait. */
+const RETRY_AFTER_S = '15';
+
+type Variables = { body: Bytes };
+type App = { Variables: Variables };
+
+function problem(context: Context<App>, code: ProblemCode, detail?: string): Response {
+  const document = problemOf(code, detail);
+  if (document.status === 429 || document.status === 503) context.header('retry-after', RETRY_AFTER_S);
+  return context.body(JSON.stringify(document), document.status, {
+    'content-type': 'application/problem+json',
+  });
+}
+
+/** The body, unless it is larger than allowed: read chunk by chunk, for a declared length may lie. */
+async function readBounded(request: Request): Promise<Bytes | null> {
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) return null;
+  if (!request.body) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) return null;
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+type Read<T> = { ok: true; value: T } | { ok: false; detail: string };
+
+function readJson<T>(schema: z.ZodType<T>, body: Bytes): Read<T> {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    return { ok: false, detail: 'the body is not JSON' };
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const faults = parsed.error.issues.slice(0, 5).map(({ path, message }) => `${path.join('.')}: ${message}`);
+  return { ok: false, detail: faults.join('; ') };
+}
+
+/** The doors of the runner. All but `/health` open only to requests that the Worker signed. */
+export function createRunnerApp(deps: RunnerAppDeps): Hono<App> {
+  const app = new Hono<App>();
+
+  app.get('/health', async (context) => context.json(await deps.health()));
+
+  app.use('/v1/*', async (context, next) => {
+    const body = await readBounded(context.req.raw);
+    if (body === null) return problem(context, 'too_large');
+    const verified = await verifyRequest(context.req.raw, body, {
+      keys: deps.keys,
+      authority: deps.authority(),
+      nowMs: deps.nowMs(),
+      seenNonce: (key, nonce, expiresAtMs) => deps.nonces.seen(key, nonce, expiresAtMs),
+    });
+    if (!verified.ok) {
+      deps.logger.warn('a request was refused', { code: verified.code, path: context.req.path });
+      return problem(context, verified.code);
+    }
+    context.set('body', body);
+    return next();
+  });
+
+  app.put('/v1/runs/:id', async (context) => {
+    const body = context.get('body');
+    const read = readJson(runRequestSchema, body);
+    if (!read.ok) return problem(context, 'invalid_body', read.detail);
+    const request = read.value;
+    if (request.id !== context.req.param('id')) return problem(context, 'invalid_body', 'the ids differ');
+    const decision = await deps.runs.start(request, await sha256Hex(body));
+    if (decision.kind === 'start') return context.json({ id: request.id, state: 'running' }, 202);
+    if (decision.kind === 'known') return context.json(deps.runs.state(request.id), 200);
+    return problem(context, decision.kind);
+  });
+
+  app.get('/v1/runs/:id', (context) => {
+    const state = deps.runs.state(context.req.param('id'));
+    return state ? context.json(state) : problem(context, 'not_found');
+  });
+
+  app.delete('/v1/runs/:id', (context) => {
+    const id = context.req.param('id');
+    const fence = context.req.query('fence');
+    const reason = context.req.query('reason') ?? 'canceled by the control plane';
+    const answer = deps.runs.cancel(id, fence === undefined ? null : Number(fence), reason.slice(0, 500));
+    if (answer === 'unknown') return problem(context, 'not_found');
+    if (answer === 'stale_fence') return problem(context, 'stale_fence');
+    return context.json(deps.runs.state(id), 202);
+  });
+
+  app.put('/v1/intents/:id', async (context) => {
+    const read = readJson(performIntentSchema, context.get('body'));
+    if (!read.ok) return problem(context, 'invalid_body', read.detail);
+    if (read.value.intent.id !== context.req.param('id'))
+      return problem(context, 'invalid_body', 'the ids differ');
+    return context.json(await deps.performIntent(read.value));
+  });
+
+  app.notFound((context) => problem(context, 'not_found'));
+  app.onError((error, context) => {
+    deps.logger.error('a request failed', { path: context.req.path, error });
+    const known = error instanceof RemoteError || error instanceof WorkerError;
+    return problem(context, 'unavailable', known ? error.message : undefined);
+  });
+  return app;
+}

@@ -1,0 +1,157 @@
+import type { RunEndReason, RunnerReport, RunRequest } from '../../../core/contracts/run.ts';
+import type { LeaseClock } from '../worker/lease-clock.ts';
+import { decideStart, type StartDecision } from './decide-start.ts';
+import { LiveRun, type LiveRunDeps } from './live-run.ts';
+import type { RunRecord, RunRecords } from './run-records.ts';
+
+export interface RunManagerDeps extends LiveRunDeps {
+  records: RunRecords;
+  leaseClock: LeaseClock;
+  capacity: number;
+  /** Whether the Worker answers; while it does not, agents wait for it, and waiting is not silence. */
+  workerReachable: () => boolean;
+}
+
+export interface RunState {
+  id: string;
+  fence: number;
+  state: 'running' | 'ended';
+  reason: RunEndReason | null;
+}
+
+/** A session without a sign of life for this long is stuck. */
+const SILENT_MS = 10 * 60_000;
+const WATCH_EVERY_MS = 15_000;
+
+/** Which runs are here: takes them, ends them, holds their leases. */
+export class RunManager {
+  readonly #deps: RunManagerDeps;
+  readonly #live = new Map<string, LiveRun>();
+  readonly #watch: NodeJS.Timeout;
+  #closing = false;
+
+  constructor(deps: RunManagerDeps) {
+    this.#deps = deps;
+    this.#watch = setInterval(() => this.#stopSilent(), WATCH_EVERY_MS);
+    this.#watch.unref();
+  }
+
+  /** Ends what an earlier process of this runner left unfinished: its containers are gone with it. */
+  recover(): void {
+    for (const record of this.#deps.records.unfinished()) {
+      const { id, fence } = record.request;
+      this.#deps.spool.append(id, fence, {
+        type: 'ended',
+        data: {
+          reason: 'crashed',
+          detail: 'the runner was restarted while the session ran',
+          turns: 0,
+          durationMs: Math.max(0, this.#deps.nowMs() - record.acceptedAt),
+          transcript: null,
+        },
+      });
+      this.#finish(record, 'crashed');
+    }
+  }
+
+  get running(): number {
+    return this.#live.size;
+  }
+
+  leases(): RunnerReport['leases'] {
+    return [...this.#live.values()].map(({ request }) => ({ run: request.id, fence: request.fence }));
+  }
+
+  knownFence(run: string): number | null {
+    return this.#deps.records.get(run)?.request.fence ?? null;
+  }
+
+  state(run: string): RunState | null {
+    const record = this.#deps.records.get(run);
+    if (!record) return null;
+    const { fence } = record.request;
+    return record.ended
+      ? { id: run, fence, state: 'ended', reason: record.ended.reason }
+      : { id: run, fence, state: 'running', reason: null };
+  }
+
+  /** On disk before it answers `start`. `digest`: of the request's body. */
+  async start(request: RunRequest, digest: string): Promise<StartDecision> {
+    const decision = this.#decide(request, digest);
+    if (decision.kind !== 'start') return decision;
+    const record: RunRecord = { request, digest, acceptedAt: this.#deps.nowMs(), ended: null };
+    const before = this.#live.get(request.id);
+    // The new lease is recorded first: whatever asks meanwhile in the name of the old one is stale.
+    this.#deps.records.save(record);
+    this.#deps.leaseClock.renewed(request.id, this.#deps.leaseClock.nowMs());
+    if (before) {
+      before.stop('lease_lost', 'a newer lease of this run was granted');
+      await before.settled;
+    }
+    this.#launch(record);
+    return decision;
+  }
+
+  #decide(request: RunRequest, digest: string): StartDecision {
+    const known = this.#deps.records.get(request.id);
+    return decideStart(
+      { fence: request.fence, digest },
+      known ? { digest: known.digest, ended: known.ended, fence: known.request.fence } : null,
+      { running: this.#live.size, capacity: this.#deps.capacity, closing: this.#closing },
+    );
+  }
+
+  #launch(record: RunRecord): void {
+    const run = new LiveRun(record.request, this.#deps);
+    this.#live.set(record.request.id, run);
+    this.#deps.logger.info('run started', { run: record.request.id, group: record.request.group });
+    void run.settled.then((reason) => {
+      this.#deps.logger.info('run ended', { run: record.request.id, reason });
+      if (this.#live.get(record.request.id) === run) this.#live.delete(record.request.id);
+      this.#finish(record, reason);
+    });
+  }
+
+  #finish(record: RunRecord, reason: RunEndReason): void {
+    const { id, fence } = record.request;
+    if (this.#deps.records.get(id)?.request.fence !== fence) return;
+    this.#deps.records.save({ ...record, ended: { reason, at: this.#deps.nowMs() } });
+    this.#deps.leaseClock.forget(id);
+  }
+
+  /** An older fence may not end a newer lease's run. */
+  cancel(id: string, fence: number | null, detail: string): 'canceled' | 'unknown' | 'stale_fence' {
+    const record = this.#deps.records.get(id);
+    if (!record) return 'unknown';
+    if (fence !== null && fence < record.request.fence) return 'stale_fence';
+    this.#live.get(id)?.stop('canceled', detail);
+    return 'canceled';
+  }
+
+  lose(ids: readonly string[]): void {
+    for (const id of ids) this.#live.get(id)?.stop('lease_lost', 'the lease went to another runner');
+  }
+
+  stopAll(detail: string): void {
+    for (const run of this.#live.values()) run.stop('canceled', detail);
+  }
+
+  #stopSilent(): void {
+    if (!this.#deps.workerReachable()) return;
+    for (const run of this.#live.values())
+      if (run.silentMs() > SILENT_MS) run.stop('silent', 'no sign of life for 10 minutes');
+  }
+
+  /** Takes nothing new, ends what runs, and waits for the ends to be on disk, but not for ever. */
+  async close(timeoutMs: number): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#watch);
+    this.stopAll('the runner is shutting down');
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    await Promise.race([Promise.all([...this.#live.values()].map(({ settled }) => settled)), patience]);
+    clearTimeout(timer);
+  }
+}
