@@ -18,7 +18,8 @@ const ANSWER_HEADERS = [
 
 export interface ModelRouteOptions {
   baseUrl: string;
-  apiKey: string;
+  /** Null: the server behind `baseUrl` asks for none. */
+  apiKey: string | null;
   policy: ModelPolicy;
   budgetMicroUsd: number;
   costMicroUsd: (usage: Usage) => number;
@@ -77,7 +78,7 @@ export function modelRoute(options: ModelRouteOptions) {
         'content-length': body.length,
         // Usage is read from the reply as it passes.
         'accept-encoding': 'identity',
-        'x-api-key': options.apiKey,
+        ...(options.apiKey === null ? {} : { 'x-api-key': options.apiKey }),
       },
       body,
       abort.signal,
@@ -90,7 +91,7 @@ export function modelRoute(options: ModelRouteOptions) {
       }
       const error = await readBody(reply, MAX_ERROR_BYTES);
       answer.writeHead(status, pick(reply.headers, ANSWER_HEADERS));
-      answer.end((error?.toString('utf8') ?? '').replaceAll(options.apiKey, '[redacted]'));
+      answer.end(redact(error?.toString('utf8') ?? '', options.apiKey));
       return;
     }
 
@@ -125,3 +126,7 @@ function drained(answer: ServerResponse): Promise<void> {
     answer.once('close', resolve);
   });
 }
+
+/** A server that echoes what it was sent must not tell the container the key. */
+const redact = (text: string, secret: string | null) =>
+  secret === null || secret === '' ? text : text.replaceAll(secret, '[redacted]');

@@ -11,12 +11,12 @@ import { UpstreamError } from './upstream.ts';
 /** What the gateway needs to know of the world, the same for all runs. Holds the secrets. */
 export interface GatewaySettings {
   anthropicBaseUrl: string;
-  anthropicApiKey: string;
+  anthropicApiKey: string | null;
   /** Cheap model that the SDK may use for its own small calls. */
   auxiliaryModel: string;
   maxOutputTokens: number;
   azureDevopsUrl: string;
-  azureDevopsPat: string;
+  azureDevopsPat: string | null;
   npmRegistryUrl: string;
   costMicroUsd: (usage: Usage) => number;
 }
@@ -79,6 +79,7 @@ export async function openGateway(
     onUsage: grant.onUsage,
     onBudgetSpent: grant.onBudgetSpent,
   });
+  const active = new Set<Promise<void>>();
   let url = '';
 
   async function serve(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
@@ -125,12 +126,14 @@ export async function openGateway(
       });
       if (logged.length > LOG_LIMIT) logged.shift();
     });
-    serve(incoming, answer).catch((error: unknown) => {
+    const serving = serve(incoming, answer).catch((error: unknown) => {
       // The neighbour hears which side failed; the runner's log hears why.
       log(`gateway: ${incoming.method} ${(incoming.url ?? '').slice(0, 200)}: ${String(error)}`);
       if (error instanceof UpstreamError) return plain(answer, 502, error.message);
       plain(answer, 500, 'The gateway failed.');
     });
+    active.add(serving);
+    void serving.finally(() => active.delete(serving));
   });
   // A CONNECT or an upgrade is a tunnel; there are none.
   server.on('connect', (_incoming, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\n\r\n'));
@@ -152,6 +155,8 @@ export async function openGateway(
     async close() {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
+      // A reply that was cut off still counts its usage.
+      await Promise.allSettled([...active]);
     },
   };
 }

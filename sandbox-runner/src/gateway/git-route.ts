@@ -5,7 +5,8 @@ import { joinUrl, openUpstream, pick } from './upstream.ts';
 export interface GitRouteOptions {
   /** The organisation: `https://dev.azure.com/acme`, or a server's collection. */
   azureDevopsUrl: string;
-  pat: string;
+  /** Null: the server asks for none. */
+  pat: string | null;
   repository: { project: string; repository: string };
 }
 
@@ -35,7 +36,9 @@ export async function handleGit(
         'content-encoding',
         'content-length',
       ]),
-      authorization: `Basic ${Buffer.from(`:${options.pat}`).toString('base64')}`,
+      ...(options.pat === null
+        ? {}
+        : { authorization: `Basic ${Buffer.from(`:${options.pat}`).toString('base64')}` }),
     },
     service === 'advertise' ? null : incoming,
     abort.signal,

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Usage } from '../../core/contracts/usage.ts';
+import type { SandboxLimits } from './docker-containers.ts';
+import type { GatewaySettings } from './gateway/gateway.ts';
+
+/** What both backends need. Secrets come in here and go to the gateway, nowhere else. */
+export interface BackendOptions {
+  /** Names what belongs to this runner, so that reaping leaves other runners alone. */
+  runner: string;
+  /** Transcripts and bundles of runs. */
+  stateDir: string;
+  /** The installed Agent SDK and other things that can be made again. */
+  cacheDir: string;
+  /** Null: Anthropic's own address. */
+  anthropicBaseUrl: string | null;
+  anthropicApiKey: string | null;
+  azureDevopsUrl: string;
+  /** Null: the repository's server asks for none (twins). */
+  azureDevopsPat: string | null;
+  /** Null: what the host's npm is configured for. */
+  npmRegistryUrl: string | null;
+  costMicroUsd: (usage: Usage) => number;
+  limits?: Partial<SandboxLimits>;
+  log: (line: string) => void;
+}
+
+/** For the SDK's small calls (titles, summaries of output). */
+const AUXILIARY_MODEL = 'claude-haiku-5-5';
+/** The most that the SDK asks for of today's models. */
+const MAX_OUTPUT_TOKENS = 128_000;
+
+/** Fits three sessions on a host of 12 GB; a host that has less says so in its settings. */
+export const DEFAULT_LIMITS: SandboxLimits = {
+  memoryMb: 4_096,
+  cpus: 2,
+  pids: 512,
+  workspaceMb: 2_048,
+  homeMb: 512,
+  tmpMb: 512,
+};
+
+async function hostRegistry(): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)('npm', ['config', 'get', 'registry'], { timeout: 20_000 });
+    const url = stdout.trim().split('\n').at(-1) ?? '';
+    if (URL.canParse(url)) return url;
+  } catch {
+    // Without npm there is the public registry.
+  }
+  return 'https://registry.npmjs.org/';
+}
+
+export async function gatewaySettings(options: BackendOptions): Promise<GatewaySettings> {
+  return {
+    anthropicBaseUrl: options.anthropicBaseUrl ?? 'https://api.anthropic.com',
+    anthropicApiKey: options.anthropicApiKey,
+    auxiliaryModel: AUXILIARY_MODEL,
+    maxOutputTokens: MAX_OUTPUT_TOKENS,
+    azureDevopsUrl: options.azureDevopsUrl,
+    azureDevopsPat: options.azureDevopsPat,
+    npmRegistryUrl: options.npmRegistryUrl ?? (await hostRegistry()),
+    costMicroUsd: options.costMicroUsd,
+  };
+}
+
+/** npm in a container: everything from the gateway, whatever host a lock file names. */
+export const npmEnvironment = (gatewayUrl: string): Record<string, string> => ({
+  npm_config_registry: `${gatewayUrl}/npm/`,
+  npm_config_replace_registry_host: 'always',
+  npm_config_audit: 'false',
+  npm_config_fund: 'false',
+  npm_config_update_notifier: 'false',
+});

@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import type { AgentEnd, AgentTask } from '../image/agent/task.ts';
+import { type Gateway, type GatewaySettings, openGateway } from './gateway/gateway.ts';
+import { openRunDoors, type RunDoors } from './gateway/run-doors.ts';
+import type { SandboxEnd, SandboxHandlers, SandboxSpec } from './sandbox.ts';
+
+/** The runner's side of one agent session, wherever the agent runs. */
+export interface Session {
+  gateway: Gateway;
+  doors: RunDoors;
+  budgetSpent(): boolean;
+  close(): Promise<void>;
+}
+
+export function taskOf(spec: SandboxSpec, folder: string, auxiliaryModel: string): AgentTask {
+  return {
+    run: spec.run,
+    charter: spec.charter,
+    prompt: spec.prompt,
+    model: spec.model,
+    auxiliaryModel,
+    limits: { maxTurns: spec.maxTurns, budgetUsd: spec.budgetUsd },
+    workspace: { ...spec.workspace, folder },
+    identity: spec.identity,
+    tools: spec.tools,
+  };
+}
+
+/** `host` is the address that only this run's container can reach. */
+export async function openSession(
+  spec: SandboxSpec,
+  handlers: SandboxHandlers,
+  place: { host: string; stateDir: string; workspaceFolder: string; log: (line: string) => void },
+  settings: GatewaySettings,
+): Promise<Session> {
+  const folder = join(place.stateDir, 'sandboxes', `${spec.run}.${spec.fence}`);
+  const task = taskOf(spec, place.workspaceFolder, settings.auxiliaryModel);
+  const doors = await openRunDoors(folder, task, handlers);
+  let budgetSpent = false;
+  const gateway = await openGateway(
+    place.host,
+    settings,
+    {
+      routes: spec.routes,
+      repository: { project: spec.workspace.project, repository: spec.workspace.repository },
+      tools: spec.tools,
+      model: spec.model,
+      budgetUsd: spec.budgetUsd,
+      doors,
+      onUsage: handlers.onUsage,
+      onBudgetSpent: () => {
+        budgetSpent = true;
+      },
+    },
+    place.log,
+  );
+  return {
+    gateway,
+    doors,
+    budgetSpent: () => budgetSpent,
+    async close() {
+      await gateway.close();
+      await doors.close();
+    },
+  };
+}
+
+export interface EndFacts {
+  killedAs: 'canceled' | 'timeout' | null;
+  budgetSpent: boolean;
+  exitCode: number;
+  outOfMemory: boolean;
+  /** What the agent program said of its end. */
+  said: AgentEnd | null;
+  logTail: string;
+}
+
+/** Why a session ended: what the runner knows for itself goes before what the container says. */
+export function decideEnd(facts: EndFacts): { reason: SandboxEnd['reason']; detail: string } {
+  if (facts.killedAs === 'canceled') return { reason: 'canceled', detail: 'Stopped by the runner.' };
+  if (facts.killedAs === 'timeout')
+    return { reason: 'timeout', detail: 'The wall clock of the session ran out.' };
+  // The engine sets the flag also when only a child was killed and the session went on.
+  if (facts.outOfMemory && facts.said?.reason !== 'completed') {
+    return { reason: 'out_of_memory', detail: 'The container used all the memory it has.' };
+  }
+  if (facts.budgetSpent) return { reason: 'budget', detail: 'The budget of the run is spent.' };
+  if (facts.said) return { reason: facts.said.reason, detail: facts.said.detail };
+  return {
+    reason: 'crashed',
+    detail: `The agent program ended with ${facts.exitCode}.\n${facts.logTail}`.trim(),
+  };
+}

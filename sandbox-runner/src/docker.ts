@@ -1,0 +1,62 @@
+import Docker from 'dockerode';
+
+/**
+ * The only place that knows Docker, with its neighbours docker-images, docker-networks and docker-containers:
+ * all else speaks of images, networks and containers in the words of these files.
+ */
+export class DockerError extends Error {
+  override name = 'DockerError';
+  readonly retryable: boolean;
+  constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.retryable = options.retryable;
+  }
+}
+
+export type Engine = Docker;
+
+/** Takes `DOCKER_HOST` and its like from the environment, as the Docker command does. */
+export const connectEngine = (): Engine => new Docker();
+
+export interface EngineFacts {
+  version: string;
+  arch: 'x64' | 'arm64';
+  rootFolder: string;
+}
+
+/** Asks the engine for a sign of life. Errors say how to get an engine. */
+export async function checkEngine(engine: Engine): Promise<EngineFacts> {
+  try {
+    const info = (await engine.info()) as {
+      ServerVersion: string;
+      Architecture: string;
+      DockerRootDir: string;
+    };
+    return {
+      version: info.ServerVersion,
+      arch: /aarch64|arm64/.test(info.Architecture) ? 'arm64' : 'x64',
+      rootFolder: info.DockerRootDir,
+    };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const fix =
+      code === 'EACCES'
+        ? 'This user may not speak to it: add the user to the group "docker" and log in again.'
+        : 'Start it (`systemctl start docker`, or `dockerd`), or install it (`apt-get install docker.io`); without one, use --no-docker.';
+    throw new DockerError(`No Docker Engine answers (${code ?? String(error)}). ${fix}`, {
+      retryable: true,
+      cause: error,
+    });
+  }
+}
+
+export const statusOf = (error: unknown): number | undefined =>
+  (error as { statusCode?: number } | null)?.statusCode;
+
+/** Removing what is gone already is success. */
+export async function ignoringAbsence(step: Promise<unknown>): Promise<void> {
+  await step.catch((error: unknown) => {
+    const status = statusOf(error);
+    if (status !== 404 && status !== 409 && status !== 304) throw error;
+  });
+}

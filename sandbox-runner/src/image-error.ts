@@ -1,0 +1,4 @@
+/** The agent image cannot be made here; the message says why and what to do. */
+export class ImageError extends Error {
+  override name = 'ImageError';
+}
