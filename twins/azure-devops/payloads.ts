@@ -304,7 +304,8 @@ export function pullRequestEvent(
     pullRequestWebUrl(world, pullRequest),
   );
   const status = `\r\n\r\n- Merge status: ${pullRequest.mergeStatus}\r\n`;
-  const json = pullRequestJson(world, pullRequest);
+  const resource = pullRequestResource(world, pullRequest);
+  if (eventType === eventTypes.pullRequestMerged) delete resource.commits;
   return {
     eventType,
     message: text,
@@ -313,22 +314,22 @@ export function pullRequestEvent(
       html: text.html + status,
       markdown: text.markdown + status,
     },
-    versions: [
-      {
-        version: '1.0',
-        resource: {
-          ...json,
-          ...(eventType === eventTypes.pullRequestMerged ? {} : { commits: [json.lastMergeSourceCommit] }),
-          _links: {
-            web: { href: pullRequestWebUrl(world, pullRequest) },
-            statuses: { href: `${pullRequestUrl(world, pullRequest)}/statuses` },
-          },
-        },
-      },
-    ],
+    versions: [{ version: '1.0', resource }],
     filters: {
       repository: pullRequest.repository.id,
       branch: pullRequest.targetRefName,
+    },
+  };
+}
+
+function pullRequestResource(world: World, pullRequest: PullRequest): Json {
+  const json = pullRequestJson(world, pullRequest);
+  return {
+    ...json,
+    commits: [json.lastMergeSourceCommit],
+    _links: {
+      web: { href: pullRequestWebUrl(world, pullRequest) },
+      statuses: { href: `${pullRequestUrl(world, pullRequest)}/statuses` },
     },
   };
 }
@@ -355,7 +356,7 @@ export function pullRequestCommentEvent(
       { version: '1.0', resource: json },
       {
         version: '2.0',
-        resource: { comment: json, pullRequest: pullRequestJson(world, pullRequest) },
+        resource: { comment: json, pullRequest: pullRequestResource(world, pullRequest) },
       },
     ],
     filters: { repository: pullRequest.repository.id, branch: pullRequest.targetRefName },

@@ -107,6 +107,7 @@ export function commentJson(
     lastUpdatedDate: azureTime(comment.at),
     lastContentUpdatedDate: azureTime(comment.at),
     commentType: 'text',
+    isDeleted: false,
     usersLiked: [],
     _links: {
       self: { href: `${threads}/comments/${comment.id}` },
