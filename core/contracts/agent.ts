@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+const nameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/);
+
 /** Which model a task deserves; the names behind the tiers are set in one place. */
 export const tierSchema = z.enum(['cheap', 'mid', 'top']);
 export type Tier = z.infer<typeof tierSchema>;
@@ -10,44 +12,61 @@ export const MODEL_OF_TIER: Readonly<Record<Tier, string>> = {
   top: 'claude-opus-5-5',
 };
 
-/** `crew/<name>/agent.toml`: what trusted code lets this agent do. The charter beside it is `CLAUDE.md`. */
+/** A task that the clock starts. */
+const scheduleSchema = z.strictObject({
+  id: nameSchema,
+  /** Five fields, in `timeZone`. */
+  cron: z.string().min(9).max(100),
+  timeZone: z.string().min(1).max(64),
+  /** What to do about due times that nobody served. */
+  missed: z.enum(['skip', 'latest', 'all']),
+  /** What the agent is asked. */
+  task: z.string().min(1).max(2_000),
+});
+
+/**
+ * `crew/<group>/agent.toml`: what an agent is given. Everything that is not named here is refused, so the file
+ * is the whole of an agent's rights. It names credentials and hosts; it never holds one.
+ */
 export const agentSchema = z.strictObject({
-  /** The folder's name and the group's. */
-  name: z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/),
-  role: z.string().min(1).max(200),
-  /** The word that wakes it in a chat with people. */
-  trigger: z.string().min(1).max(64),
-  tier: tierSchema,
+  /** How people call it; the folder's name is its id. */
+  name: z.string().min(1).max(64),
+  title: z.string().min(1).max(100),
+  /** Light: in the Worker, without a container. Heavy: a container of the sandbox runner. */
+  kind: z.enum(['light', 'heavy']),
+  /** Copilot: results wait for a person. Autonomous: they move the loop on. */
   mode: z.enum(['copilot', 'autonomous']),
-  /** Author of its commits, set by trusted code. */
-  identity: z.strictObject({ name: z.string().min(1).max(200), email: z.email() }),
+  tier: tierSchema,
+  /** Tools of the `dogwatch` MCP server, or of the light run. */
+  tools: z.array(z.string().regex(/^[a-z][a-z_]{0,63}$/)),
+  /** Routes of the gateway. */
+  egress: z.array(nameSchema),
+  /** Credentials that the gateway or the Worker adds for it, by name. */
+  credentials: z.array(nameSchema),
+  /** Hosts on which the runner may execute its commands, by name. */
+  hosts: z.array(nameSchema),
+  /** Agents it may write to. */
+  relay: z.array(nameSchema),
+  /** Kinds of work that stay copilot whatever the record says. */
+  never_promote: z.array(nameSchema),
+  /** Author and committer of its commits; set by trusted code. */
+  identity: z.strictObject({ name: z.string().min(1).max(100), email: z.email().max(200) }),
   limits: z.strictObject({
-    /** Of one run. */
-    budget_usd: z.number().positive(),
-    max_turns: z.number().int().positive(),
-    timeout_minutes: z.number().positive(),
+    wallClockMs: z.number().int().positive().max(1_800_000),
+    maxTurns: z.number().int().positive().max(500),
     /** Of one model call. */
-    max_output_tokens: z.number().int().positive(),
+    maxOutputTokens: z.number().int().positive().default(8_192),
+    budgetUsd: z.number().positive().max(100),
+    maxConcurrentRuns: z.number().int().positive().max(15),
   }),
-  /** Tools of a run, as the model sees their names. */
-  tools: z.array(z.string()),
-  /** Gateway routes that its containers may use; nothing else is reachable. */
-  routes: z.array(z.enum(['anthropic', 'git', 'npm', 'azure-devops', 'github'])),
-  /** Credentials that the gateway may add for it, by name; the secrets stay in the runner. */
-  credentials: z.array(z.string()),
-  /** Hosts on which it may ask for commands. */
-  hosts: z.array(z.string()),
-  /** Cron expressions with what they wake the agent for. */
-  schedules: z.array(
-    z.strictObject({ name: z.string(), cron: z.string(), timeZone: z.string(), prompt: z.string() }),
-  ),
+  schedules: z.array(scheduleSchema).default([]),
 });
 export type Agent = z.infer<typeof agentSchema>;
 
-/** `crew/manifest.json`: what the Worker knows of the crew. Built by `npm run crew`, never by hand. */
+/** `crew/manifest.json`: the crew folders as the Worker carries them. Built by `npm run crew`, never by hand. */
 export const crewManifestSchema = z.strictObject({
   /** The charter that every agent reads before its own. */
   globalCharter: z.string().min(1),
   agents: z.record(z.string(), agentSchema.extend({ charter: z.string().min(1) })),
 });
-export type CrewManifest = z.infer<typeof crewManifestSchema>;
+export type CrewManifest = { agents: Record<string, Agent & { charter: string }>; globalCharter: string };
