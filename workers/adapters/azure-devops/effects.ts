@@ -17,7 +17,7 @@ export interface EffectAnswer {
 type EffectOf<Kind extends EffectKind> = Extract<Effect, { kind: Kind }>;
 type DataOf<Kind extends EffectKind> = EffectOf<Kind>['data'];
 
-export type AzureDevOpsEffect = EffectOf<
+export type AzureEffect = EffectOf<
   | 'collect_evidence'
   | 'open_pull_request'
   | 'complete_pull_request'
@@ -32,7 +32,7 @@ const MAX_SEEN_BUILDS = 10;
  * Performs one effect on Azure DevOps; safe to repeat. Throws AzureDevOpsError, or SettingError where the
  * Worker was not told how to reach it. Texts in the effect have their tokens resolved already.
  */
-export async function performAzureDevOpsEffect(env: Env, effect: AzureDevOpsEffect): Promise<EffectAnswer> {
+export async function performAzureEffect(env: Env, effect: AzureEffect): Promise<EffectAnswer> {
   const api = azureDevOpsClient(azureDevOpsSettings(env));
   switch (effect.kind) {
     case 'collect_evidence':

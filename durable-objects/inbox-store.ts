@@ -1,0 +1,229 @@
+import type { Delivered, InboxPayload } from '../workers/routing/inbox-event.ts';
+import { inboxMigrations } from './inbox-migrations.ts';
+import { Journal } from './journal.ts';
+import { auditRowOf } from './journal-audit.ts';
+import { migrate } from './migrate.ts';
+import { Outbox } from './outbox.ts';
+import type { Failure } from './outbox-drain.ts';
+import { ProjectionQueue } from './projection.ts';
+import type { InboxRpc } from './rpc.ts';
+import type { Sql } from './sql.ts';
+import { Subjects } from './subjects.ts';
+
+export type InboxEvent = Parameters<InboxRpc['accept']>[0];
+export type InboxAction = Parameters<InboxRpc['audit']>[0];
+type EventStatus = 'accepted' | 'dead' | Delivered['status'];
+
+interface EventRow extends Record<string, string | number | null> {
+  id: string;
+  source: string;
+  delivery: string;
+  type: string;
+  received_at: number;
+  status: EventStatus;
+  target: string | null;
+  reason: string | null;
+  payload: string | null;
+}
+
+export interface StoredEvent {
+  id: string;
+  source: string;
+  type: string;
+  receivedAt: number;
+  status: EventStatus;
+  payload: InboxPayload | null;
+}
+
+/**
+ * Events from their commit until they are delivered, and the ids of all that ever came. Refused events keep
+ * their body for inspection; delivered ones lose body and payload, which hold more than anyone needs.
+ */
+export class InboxStore {
+  readonly outbox: Outbox;
+  readonly projections: ProjectionQueue;
+  readonly journal: Journal;
+  readonly #sql: Sql;
+  readonly #name: string;
+  readonly #subjects: Subjects;
+  readonly #changed: () => void;
+
+  constructor(sql: Sql, name: string, changed: () => void) {
+    migrate(sql, inboxMigrations);
+    this.#sql = sql;
+    this.#name = name;
+    this.#changed = changed;
+    this.outbox = new Outbox(sql);
+    this.projections = new ProjectionQueue(sql);
+    this.journal = new Journal(sql, name);
+    this.#subjects = new Subjects(sql);
+  }
+
+  accept(event: InboxEvent): 'accepted' | 'duplicate' | 'refused' {
+    if (this.get(event.id)) return 'duplicate';
+    const status = event.payload === null ? 'refused' : 'accepted';
+    this.#transaction(() => {
+      this.#sql.run(
+        `INSERT INTO events (id, source, delivery, type, received_at, status, reason, payload, body, body_artifact)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        event.id,
+        event.source,
+        event.delivery,
+        event.type,
+        event.receivedAt,
+        status,
+        event.refusedBecause,
+        event.payload === null ? null : JSON.stringify(event.payload),
+        event.body,
+        event.bodyArtifact,
+      );
+      if (status === 'accepted')
+        this.outbox.add({ key: event.id, kind: 'deliver', lane: null, body: event.id }, event.receivedAt);
+      const { id, source, delivery, type, refusedBecause: reason, bodyArtifact } = event;
+      this.#note(event.receivedAt, `event_${status}`, source, { id, delivery, type, reason, bodyArtifact });
+      this.#project(id, event.receivedAt);
+    });
+    return status;
+  }
+
+  delivered(id: string, delivered: Delivered, at: number): void {
+    this.#transaction(() => {
+      this.outbox.done(id);
+      const keep = delivered.status === 'refused';
+      this.#sql.run(
+        `UPDATE events SET status = ?, target = ?, reason = ?
+         ${keep ? '' : ', payload = NULL, body = NULL'} WHERE id = ?`,
+        delivered.status,
+        delivered.target,
+        delivered.reason,
+        id,
+      );
+      const { target, reason } = delivered;
+      this.#note(at, `event_${delivered.status}`, 'dogwatch', { id, target, reason });
+      this.#project(id, at);
+    });
+  }
+
+  /** Says whether this was the last try. */
+  failed(id: string, failure: Failure): 'retry' | 'dead' {
+    return this.#transaction(() => {
+      const after = this.outbox.fail(id, failure);
+      if (after.kind === 'dead') {
+        this.#sql.run(`UPDATE events SET status = 'dead', reason = ? WHERE id = ?`, failure.error, id);
+        this.#note(failure.nowMs, 'event_dead', 'dogwatch', { id, error: failure.error });
+        this.#projectDeadLetter(id, 'dead', failure.nowMs);
+      }
+      this.#project(id, failure.nowMs);
+      return after.kind;
+    });
+  }
+
+  retry(id: string, at: number): boolean {
+    return this.#transaction(() => {
+      if (!this.outbox.revive(id, at)) return false;
+      this.#sql.run(`UPDATE events SET status = 'accepted', reason = NULL WHERE id = ?`, id);
+      this.#note(at, 'event_replayed', 'operator', { id });
+      this.#projectDeadLetter(id, 'replayed', at);
+      this.#project(id, at);
+      return true;
+    });
+  }
+
+  audit({ at, actor, action, data, subjects }: InboxAction): void {
+    this.#transaction(() => {
+      for (const [id, { text, salt }] of Object.entries(subjects)) {
+        this.#subjects.put(id, text, salt);
+        this.projections.add({
+          table: 'subjects',
+          row: { id, objectType: 'inbox', object: this.#name, at },
+        });
+      }
+      this.#note(at, action, actor, data);
+    });
+  }
+
+  get(id: string): StoredEvent | null {
+    const row = this.#row(id);
+    if (!row) return null;
+    return {
+      id: row.id,
+      source: row.source,
+      type: row.type,
+      receivedAt: row.received_at,
+      status: row.status,
+      payload: row.payload === null ? null : (JSON.parse(row.payload) as InboxPayload),
+    };
+  }
+
+  #row(id: string): EventRow | undefined {
+    return this.#sql.all<EventRow>('SELECT * FROM events WHERE id = ?', id)[0];
+  }
+
+  #note(at: number, type: string, by: string, data: unknown): void {
+    const line = this.journal.append({ at, type, v: 1, data: { by, data } });
+    this.projections.add(auditRowOf(line, this.journal.chain));
+  }
+
+  #project(id: string, at: number): void {
+    const row = this.#row(id);
+    if (!row) return;
+    this.projections.add({
+      table: 'deliveries',
+      row: {
+        id,
+        seq: this.#nextStateSeq(),
+        source: row.source,
+        delivery: row.delivery,
+        type: row.type,
+        status: row.status,
+        receivedAt: row.received_at,
+        updatedAt: at,
+        target: row.target,
+        tries: this.outbox.get(id)?.tries ?? 0,
+        reason: row.reason,
+      },
+    });
+  }
+
+  #projectDeadLetter(id: string, state: 'dead' | 'replayed', at: number): void {
+    const item = this.outbox.get(id);
+    const row = this.#row(id);
+    this.projections.add({
+      table: 'dead_letters',
+      row: {
+        id: `inbox:${id}`,
+        seq: this.#nextStateSeq(),
+        objectType: 'inbox',
+        object: this.#name,
+        key: id,
+        kind: `${row?.source ?? ''} ${row?.type ?? ''}`.trim(),
+        incident: null,
+        state,
+        tries: item?.tries ?? 0,
+        error: item?.error ?? '',
+        body: row?.payload ?? '',
+        at,
+      },
+    });
+  }
+
+  /** State rows in D1 go forward by this; a retried delivery changes them without a line in the journal. */
+  #nextStateSeq(): number {
+    const known = this.#sql.all<{ seq: number }>('SELECT seq FROM state_seq')[0]?.seq ?? 0;
+    this.#sql.run('INSERT OR REPLACE INTO state_seq (one, seq) VALUES (1, ?)', known + 1);
+    return known + 1;
+  }
+
+  #transaction<T>(work: () => T): T {
+    try {
+      return this.#sql.transaction(() => {
+        const result = work();
+        this.#changed();
+        return result;
+      });
+    } catch (error) {
+      this.journal.forget();
+      throw error;
+    }
+  }
+}

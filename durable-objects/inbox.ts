@@ -1,0 +1,70 @@
+import { DurableObject } from 'cloudflare:workers';
+import type { Env } from '../workers/env.ts';
+import { deliverEvent, tellOfFailure } from '../workers/routing/deliver.ts';
+import type { Delivered } from '../workers/routing/inbox-event.ts';
+import { type InboxAction, type InboxEvent, InboxStore } from './inbox-store.ts';
+import type { OutboxItem } from './outbox.ts';
+import type { Failure } from './outbox-drain.ts';
+import { Upkeep } from './outbox-upkeep.ts';
+import type { InboxRpc } from './rpc.ts';
+import { sqlOf } from './sql.ts';
+
+/** One shard of what arrives: committed first, then delivered at once; its alarm catches a crash between. */
+export class Inbox extends DurableObject<Env> implements InboxRpc {
+  readonly #store: InboxStore;
+  readonly #upkeep: Upkeep<Delivered>;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = new InboxStore(sqlOf(ctx.storage), ctx.id.name ?? '', () => this.#upkeep.arm());
+    this.#upkeep = new Upkeep({
+      storage: ctx.storage,
+      db: env.DB,
+      outbox: this.#store.outbox,
+      projections: this.#store.projections,
+      perform: (item) => this.#deliver(item),
+      succeeded: ({ key }, delivered) => this.#store.delivered(key, delivered, Date.now()),
+      failed: ({ key }, failure) => this.#failed(key, failure),
+      nextTimerAt: () => null,
+      onTimers: () => {},
+    });
+    this.#upkeep.arm(true);
+  }
+
+  async accept(event: InboxEvent): Promise<{ status: 'accepted' | 'duplicate' | 'refused' }> {
+    const status = this.#store.accept(event);
+    this.#upkeep.start();
+    return { status };
+  }
+
+  async audit(action: InboxAction): Promise<void> {
+    this.#store.audit(action);
+    this.#upkeep.start();
+  }
+
+  async retry(event: string): Promise<boolean> {
+    const revived = this.#store.retry(event, Date.now());
+    this.#upkeep.start();
+    return revived;
+  }
+
+  async poke(): Promise<void> {
+    this.#upkeep.wake();
+  }
+
+  override async alarm(): Promise<void> {
+    this.#upkeep.onAlarm();
+  }
+
+  async #deliver({ key }: OutboxItem): Promise<Delivered> {
+    const event = this.#store.get(key);
+    if (!event?.payload) return { status: 'ignored', target: null, reason: 'nothing is left to deliver' };
+    return deliverEvent(this.env, { id: event.id, payload: event.payload }, Date.now());
+  }
+
+  #failed(key: string, failure: Failure): void {
+    const event = this.#store.get(key);
+    if (this.#store.failed(key, failure) === 'dead' && event?.payload)
+      this.ctx.waitUntil(tellOfFailure(this.env, event.id, event.payload, failure.error));
+  }
+}

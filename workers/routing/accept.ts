@@ -1,0 +1,49 @@
+import type { InboxRpc, Source } from '../../durable-objects/rpc.ts';
+import { inboxShard } from '../../durable-objects/stubs.ts';
+import { INLINE_LIMIT_BYTES, putArtifact } from '../artifacts.ts';
+import type { Env } from '../env.ts';
+import { eventIdOf, shardOf } from './event-ids.ts';
+import type { InboxPayload } from './inbox-event.ts';
+
+export interface Incoming {
+  source: Source;
+  delivery: string;
+  type: string;
+  receivedAt: number;
+  /** Null: kept for inspection only, because of `refusedBecause`. */
+  payload: InboxPayload | null;
+  refusedBecause: string | null;
+  /** The body as received, or as much of it as was read. */
+  body: string | null;
+}
+
+export interface Accepted {
+  event: string;
+  status: Awaited<ReturnType<InboxRpc['accept']>>['status'];
+}
+
+/** Commits an event in its Inbox; when this returns, it survives a crash. Large bodies go to R2 first. */
+export async function acceptEvent(env: Env, incoming: Incoming): Promise<Accepted> {
+  const event = await eventIdOf(incoming.source, incoming.delivery);
+  const bytes = incoming.body === null ? null : new TextEncoder().encode(incoming.body);
+  const isLarge = bytes !== null && bytes.byteLength > INLINE_LIMIT_BYTES;
+  const artifact = isLarge
+    ? await putArtifact(env.ARTIFACTS, bytes, { name: `body-${event}`, contentType: 'text/plain; charset=utf-8' })
+    : null;
+  const { status } = await inboxShard(env, shardOf(event)).accept({
+    ...incoming,
+    id: event,
+    body: isLarge ? null : incoming.body,
+    bodyArtifact: artifact?.sha256 ?? null,
+  });
+  return { event, status };
+}
+
+/** Puts an action that belongs to no event on the audit chain of some shard. */
+export async function auditAction(
+  env: Env,
+  action: Parameters<InboxRpc['audit']>[0],
+  shard = crypto.getRandomValues(new Uint8Array(1))[0] ?? 0,
+): Promise<void> {
+  await inboxShard(env, shard % 16).audit(action);
+}

@@ -1,0 +1,51 @@
+import { incidentStub, telegramStub } from '../../durable-objects/stubs.ts';
+import type { Env } from '../env.ts';
+import { SubjectCollector } from '../subjects.ts';
+import type { Delivered, InboxPayload } from './inbox-event.ts';
+
+type Decision = Extract<InboxPayload, { kind: 'decision' }>;
+
+interface JournalEntry {
+  type: string;
+  data: unknown;
+}
+
+/** Brings a human’s word to the incident, and says at the button what became of it. */
+export async function deliverDecision(
+  env: Env,
+  event: { id: string; payload: Decision },
+  nowMs: number,
+): Promise<Delivered> {
+  const { incident, attempt, verdict, via, callback } = event.payload;
+  const subjects = new SubjectCollector();
+  const by = await subjects.ref(event.payload.by || 'operator');
+  if (by === null) throw new Error('a decision without a person');
+  const stub = incidentStub(env, incident);
+  const { status } = await stub.receive({
+    id: event.id,
+    key: null,
+    at: nowMs,
+    event: { type: 'approval_given', data: { attempt, verdict, by, via } },
+    subjects: subjects.texts,
+  });
+  const counted = status !== 'unknown' && hasRecorded((await stub.view())?.journal ?? [], attempt, verdict);
+  if (callback !== null)
+    await telegramStub(env).answerCallback(
+      callback,
+      counted ? `${verdict === 'approved' ? 'Approved' : 'Denied'}.` : 'That no longer waits for a decision.',
+    );
+  if (status === 'unknown') return { status: 'ignored', target: null, reason: 'no such incident' };
+  return {
+    status: 'delivered',
+    target: incident,
+    reason: counted ? verdict : 'it no longer waited for a decision',
+  };
+}
+
+/** Whether the incident’s journal holds this verdict on this attempt. */
+export function hasRecorded(journal: readonly JournalEntry[], attempt: number, verdict: string): boolean {
+  return journal.some(({ type, data }) => {
+    if (type !== 'approval_recorded' || typeof data !== 'object' || data === null) return false;
+    return 'attempt' in data && data.attempt === attempt && 'verdict' in data && data.verdict === verdict;
+  });
+}

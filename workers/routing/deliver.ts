@@ -1,0 +1,46 @@
+import { escapeHtml } from '../../core/text/plain.ts';
+import { telegramStub } from '../../durable-objects/stubs.ts';
+import type { Env } from '../env.ts';
+import { answerOperator } from './answer-operator.ts';
+import { deliverAzureDevOps } from './deliver-azure-devops.ts';
+import { deliverDecision } from './deliver-decision.ts';
+import type { Delivered, InboxPayload } from './inbox-event.ts';
+
+/** Brings an event to where it belongs. Throws what may be tried again; safe to repeat. */
+export async function deliverEvent(
+  env: Env,
+  event: { id: string; payload: InboxPayload },
+  nowMs: number,
+): Promise<Delivered> {
+  const { id, payload } = event;
+  switch (payload.kind) {
+    case 'build':
+    case 'pull_request':
+    case 'push':
+      return deliverAzureDevOps(env, { id, payload }, nowMs);
+    case 'decision':
+      return deliverDecision(env, { id, payload }, nowMs);
+    case 'operator_text':
+      return answerOperator(env, { id, payload }, nowMs);
+    case 'stray_button':
+      await telegramStub(env).answerCallback(payload.callback, 'This button does nothing any more.');
+      return { status: 'ignored', target: null, reason: 'not a button of ours' };
+  }
+}
+
+/** A person who waits for an answer hears that there will be none (row A8). */
+export async function tellOfFailure(
+  env: Env,
+  event: string,
+  payload: InboxPayload,
+  error: string,
+): Promise<void> {
+  if (payload.kind !== 'operator_text') return;
+  await telegramStub(env).send({
+    key: `${event}:failed`,
+    ...payload.place,
+    html: `That failed for good: ${escapeHtml(error.slice(0, 300))}\nIt is among the dead letters and can be replayed.`,
+    buttons: [],
+    at: Date.now(),
+  });
+}
