@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'smol-toml';
-import { agentSchema, type CrewManifest, crewManifestSchema } from '../core/contracts/agent.ts';
+import { agentSchema, type CrewManifest } from '../core/contracts/agent.ts';
 
 const CREW = fileURLToPath(new URL('../crew', import.meta.url));
 
@@ -31,10 +31,9 @@ export function readCrew(crew = CREW): CrewManifest {
       const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
       throw new CrewError(`${path}: ${issues.join('; ')}`);
     }
-    if (parsed.data.name !== name) throw new CrewError(`${path}: name is not the folder's, ${name}`);
     agents[name] = { ...parsed.data, charter: readCharter(join(crew, name)) };
   }
-  return crewManifestSchema.parse({ globalCharter: readCharter(join(crew, 'global')), agents });
+  return { globalCharter: readCharter(join(crew, 'global')), agents };
 }
 
 export const formatManifest = (manifest: CrewManifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
