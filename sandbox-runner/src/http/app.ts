@@ -1,4 +1,4 @@
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import type { z } from 'zod';
 import { type IntentOutcome, performIntentSchema } from '../../../core/contracts/intents.ts';
 import { type ProblemCode, problemOf } from '../../../core/contracts/problem.ts';
@@ -32,12 +32,11 @@ const RETRY_AFTER_S = '15';
 type Variables = { body: Bytes };
 type App = { Variables: Variables };
 
-function problem(context: Context<App>, code: ProblemCode, detail?: string): Response {
+function problem(code: ProblemCode, detail?: string): Response {
   const document = problemOf(code, detail);
-  if (document.status === 429 || document.status === 503) context.header('retry-after', RETRY_AFTER_S);
-  return context.body(JSON.stringify(document), document.status, {
-    'content-type': 'application/problem+json',
-  });
+  const headers = new Headers({ 'content-type': 'application/problem+json' });
+  if (document.status === 429 || document.status === 503) headers.set('retry-after', RETRY_AFTER_S);
+  return new Response(JSON.stringify(document), { status: document.status, headers });
 }
 
 /** The body, unless it is larger than allowed: read chunk by chunk, for a declared length may lie. */
@@ -77,7 +76,7 @@ export function createRunnerApp(deps: RunnerAppDeps): Hono<App> {
 
   app.use('/v1/*', async (context, next) => {
     const body = await readBounded(context.req.raw);
-    if (body === null) return problem(context, 'too_large');
+    if (body === null) return problem('too_large');
     const verified = await verifyRequest(context.req.raw, body, {
       keys: deps.keys,
       authority: deps.authority(),
@@ -86,7 +85,7 @@ export function createRunnerApp(deps: RunnerAppDeps): Hono<App> {
     });
     if (!verified.ok) {
       deps.logger.warn('a request was refused', { code: verified.code, path: context.req.path });
-      return problem(context, verified.code);
+      return problem(verified.code);
     }
     context.set('body', body);
     return next();
@@ -95,18 +94,18 @@ export function createRunnerApp(deps: RunnerAppDeps): Hono<App> {
   app.put('/v1/runs/:id', async (context) => {
     const body = context.get('body');
     const read = readJson(runRequestSchema, body);
-    if (!read.ok) return problem(context, 'invalid_body', read.detail);
+    if (!read.ok) return problem('invalid_body', read.detail);
     const request = read.value;
-    if (request.id !== context.req.param('id')) return problem(context, 'invalid_body', 'the ids differ');
+    if (request.id !== context.req.param('id')) return problem('invalid_body', 'the ids differ');
     const decision = await deps.runs.start(request, await sha256Hex(body));
     if (decision.kind === 'start') return context.json({ id: request.id, state: 'running' }, 202);
     if (decision.kind === 'known') return context.json(deps.runs.state(request.id), 200);
-    return problem(context, decision.kind);
+    return problem(decision.kind);
   });
 
   app.get('/v1/runs/:id', (context) => {
     const state = deps.runs.state(context.req.param('id'));
-    return state ? context.json(state) : problem(context, 'not_found');
+    return state ? context.json(state) : problem('not_found');
   });
 
   app.delete('/v1/runs/:id', (context) => {
@@ -114,24 +113,23 @@ export function createRunnerApp(deps: RunnerAppDeps): Hono<App> {
     const fence = context.req.query('fence');
     const reason = context.req.query('reason') ?? 'canceled by the control plane';
     const answer = deps.runs.cancel(id, fence === undefined ? null : Number(fence), reason.slice(0, 500));
-    if (answer === 'unknown') return problem(context, 'not_found');
-    if (answer === 'stale_fence') return problem(context, 'stale_fence');
+    if (answer === 'unknown') return problem('not_found');
+    if (answer === 'stale_fence') return problem('stale_fence');
     return context.json(deps.runs.state(id), 202);
   });
 
   app.put('/v1/intents/:id', async (context) => {
     const read = readJson(performIntentSchema, context.get('body'));
-    if (!read.ok) return problem(context, 'invalid_body', read.detail);
-    if (read.value.intent.id !== context.req.param('id'))
-      return problem(context, 'invalid_body', 'the ids differ');
+    if (!read.ok) return problem('invalid_body', read.detail);
+    if (read.value.intent.id !== context.req.param('id')) return problem('invalid_body', 'the ids differ');
     return context.json(await deps.performIntent(read.value));
   });
 
-  app.notFound((context) => problem(context, 'not_found'));
+  app.notFound(() => problem('not_found'));
   app.onError((error, context) => {
     deps.logger.error('a request failed', { path: context.req.path, error });
     const known = error instanceof RemoteError || error instanceof WorkerError;
-    return problem(context, 'unavailable', known ? error.message : undefined);
+    return problem('unavailable', known ? error.message : undefined);
   });
   return app;
 }

@@ -1,0 +1,26 @@
+import { join, resolve } from 'node:path';
+import { costMicroUsd } from '../../core/cost/prices.ts';
+import type { Logger } from './logger.ts';
+import type { SandboxBackend } from './sandbox.ts';
+import type { Settings } from './settings.ts';
+
+/** The backend that the settings name. Loaded on demand: a process backend needs no Docker client. */
+export async function openBackend(settings: Settings, logger: Logger): Promise<SandboxBackend> {
+  const stateDir = resolve(settings.stateDir);
+  const options = {
+    runner: settings.name,
+    stateDir: join(stateDir, 'sandboxes'),
+    cacheDir: join(stateDir, 'cache'),
+    anthropicBaseUrl: settings.anthropicBaseUrl,
+    anthropicApiKey: settings.anthropicApiKey,
+    azureDevopsUrl: settings.azureDevOpsUrl,
+    azureDevopsPat: settings.azureDevOpsCodePat,
+    npmRegistryUrl: settings.npmRegistryUrl,
+    costMicroUsd,
+    log: (line: string) => logger.info(line),
+  };
+  if (settings.backend === 'docker')
+    return (await import('./backend-docker.ts')).createDockerBackend(options);
+  logger.warn('unsafe-process: agents run as this user, without any isolation; for demonstrations only');
+  return (await import('./backend-process.ts')).createProcessBackend(options);
+}
