@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import type { Build } from '../../twins/azure-devops/index.ts';
+import { CHATS, OPERATOR } from './chats.ts';
+import { defectFile } from './source-repository.ts';
+import type { Stage } from './stage.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The people of a scenario, and what they wait for. Waiting ends early when the incident has ended. */
+export interface Actors {
+  developer: {
+    /** Pushes a patch (a name in examples/defects, or a file); gives the new commit. */
+    pushes(patch: string, branch: string): Promise<string>;
+  };
+  operator: {
+    /** Presses Approve under the next message that asks for it. */
+    approvesNext(): Promise<void>;
+  };
+  untilMessage(beginning: string): Promise<void>;
+  untilBuild(what: string, matches: (build: Build) => boolean): Promise<Build>;
+}
+
+const PAUSE_MS = 100;
+
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | Promise<T | undefined>,
+  limits: { timeoutMs: number; over?: (() => string | null) | undefined },
+): Promise<T> {
+  const deadline = performance.now() + limits.timeoutMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    const over = limits.over?.() ?? null;
+    if (over !== null) throw new Error(`${what} did not come: ${over}`);
+    if (performance.now() > deadline)
+      throw new Error(`${what} did not come within ${limits.timeoutMs / 1_000} s`);
+    await new Promise((next) => setTimeout(next, PAUSE_MS));
+  }
+}
+
+export function createActors(
+  stage: Stage,
+  terminal: Terminal,
+  timeoutMs: number,
+  over: () => string | null,
+): Actors {
+  const operatorMessages = () =>
+    stage.telegram.messages(CHATS.operator.id).filter((message) => message.fromBot);
+  const pressed = new Set<number>();
+  return {
+    developer: {
+      async pushes(patch, branch) {
+        const file = patch.includes('/') || patch.endsWith('.patch') ? patch : defectFile(patch);
+        const text = await readFile(file, 'utf8');
+        const subject = /^Subject: (?:\[PATCH[^\]]*\] )?(.*)$/m.exec(text)?.[1] ?? 'Improve the service';
+        terminal.line('Dana', `pushes "${subject}" to ${branch}`);
+        return stage.azure.pushPatch({
+          repository: stage.repository,
+          branch,
+          message: subject,
+          patch: diffOf(text),
+        });
+      },
+    },
+    operator: {
+      async approvesNext() {
+        const asking = await until(
+          'a message with an Approve button',
+          () =>
+            operatorMessages().find(
+              ({ messageId, buttons }) =>
+                !pressed.has(messageId) && buttons.flat().some(({ text }) => text === 'Approve'),
+            ),
+          { timeoutMs, over },
+        );
+        pressed.add(asking.messageId);
+        terminal.line('Jan', 'presses Approve');
+        const outcome = stage.telegram.press({
+          chatId: CHATS.operator.id,
+          messageId: asking.messageId,
+          button: 'Approve',
+          from: OPERATOR,
+        });
+        if (!outcome.ok) throw new Error(`the button could not be pressed: ${outcome.message}`);
+      },
+    },
+    async untilMessage(beginning) {
+      await until(
+        `the message "${beginning.trim()}"`,
+        () =>
+          operatorMessages().find(({ text, history }) => (history[0]?.text ?? text).startsWith(beginning)),
+        { timeoutMs, over },
+      );
+    },
+    untilBuild: (what, matches) => until(what, () => stage.azure.builds().find(matches), { timeoutMs, over }),
+  };
+}
+
+/** What of a mailed patch `git apply` needs. */
+function diffOf(patch: string): string {
+  const start = patch.indexOf('diff --git ');
+  return start === -1 ? patch : patch.slice(start);
+}

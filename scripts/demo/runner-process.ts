@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../dev/worker-process.ts';
+
+export interface RunnerProcess {
+  url: string;
+  logFile: string;
+  stop(): Promise<void>;
+}
+
+/** Building the agent image for the first time takes minutes. */
+const START_TIMEOUT_MS = 15 * 60_000;
+
+/** Starts the sandbox runner; resolves when it says `ready`. Its progress lines go to `progress`. */
+export async function startRunner(options: {
+  environment: Record<string, string>;
+  logDir: string;
+  progress: (line: string) => void;
+}): Promise<RunnerProcess> {
+  const logFile = join(options.logDir, 'runner.log');
+  const log = createWriteStream(logFile);
+  const { PATH, HOME, DOCKER_HOST, npm_config_registry } = process.env;
+  const inherited = { PATH, HOME, DOCKER_HOST, npm_config_registry };
+  const child = spawn(process.execPath, [join(root, 'sandbox-runner/src/index.ts')], {
+    cwd: root,
+    env: { ...inherited, ...options.environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stderr.pipe(log, { end: false });
+  const exited = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
+  const ready = new Promise<string>((done) => {
+    let rest = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      log.write(text);
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const match = /^ready (\S+)/.exec(line);
+        if (match?.[1]) done(match[1]);
+        else if (line.trim() !== '') options.progress(line.trim());
+      }
+    });
+  });
+  const stop = async () => {
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    await exited;
+    clearTimeout(timer);
+    log.end();
+  };
+  const timeout = AbortSignal.timeout(START_TIMEOUT_MS);
+  const url = await Promise.race([
+    ready,
+    exited.then((code) => {
+      throw new Error(`the runner stopped with code ${code}; its log is ${logFile}`);
+    }),
+    new Promise<never>((_, fail) => {
+      timeout.addEventListener('abort', () =>
+        fail(new Error(`the runner is not ready; its log is ${logFile}`)),
+      );
+    }),
+  ]);
+  return { url, logFile, stop };
+}

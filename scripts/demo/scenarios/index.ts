@@ -1,0 +1,74 @@
+import type { ScenarioName } from './names.ts';
+import { SAYS, type Scenario } from './scenario.ts';
+
+const { detected, prReady, fixPushed, restarting, resolved, explained, escalated } = SAYS;
+
+export const scenarios: Record<ScenarioName, Scenario> = {
+  main: {
+    title: 'A failing test on the default branch: pull request, approval, merge, verified',
+    defect: 'main',
+    branch: 'main',
+    expectedStatus: 'resolved',
+    expectedMessages: [detected, prReady, resolved],
+    async play({ operator }) {
+      await operator.approvesNext();
+    },
+  },
+  branch: {
+    title: 'A failing test on a feature branch: fixed on the branch itself',
+    defect: 'branch',
+    branch: 'feature/promo-dates',
+    expectedStatus: 'resolved',
+    expectedMessages: [detected, fixPushed, resolved],
+    async play() {},
+  },
+  restart: {
+    title: 'The first fix does not hold: a second failure hides behind the first',
+    defect: 'restart',
+    branch: 'main',
+    expectedStatus: 'resolved',
+    expectedMessages: [detected, prReady, restarting, prReady, resolved],
+    async play({ operator, untilMessage }) {
+      await untilMessage(restarting);
+      await operator.approvesNext();
+    },
+  },
+  escalate: {
+    title: 'The same step fails in three builds: the operator gets the whole history',
+    defect: 'escalate-1',
+    branch: 'main',
+    expectedStatus: 'escalated',
+    expectedMessages: [detected, prReady, escalated],
+    async play({ operator, developer, untilMessage, untilBuild }) {
+      await untilMessage(prReady);
+      await untilBuild(
+        'the green build of the pull request',
+        ({ reason, result }) => reason === 'pullRequest' && result === 'succeeded',
+      );
+      const commit = await developer.pushes('escalate-2', 'main');
+      await untilBuild(
+        'the failed build of the second commit',
+        (build) => build.sourceVersion === commit && build.result === 'failed',
+      );
+      await operator.approvesNext();
+    },
+  },
+  environment: {
+    title: 'An outside service is down: explained, and nothing is "fixed"',
+    defect: 'environment',
+    branch: 'main',
+    expectedStatus: 'explained',
+    expectedMessages: [detected, explained],
+    async play() {},
+  },
+  lint: {
+    title: 'A lint failure: no test can be added, the failed command is the proof',
+    defect: 'lint',
+    branch: 'main',
+    expectedStatus: 'resolved',
+    expectedMessages: [detected, prReady, resolved],
+    async play({ operator }) {
+      await operator.approvesNext();
+    },
+  },
+};

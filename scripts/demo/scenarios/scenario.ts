@@ -1,0 +1,24 @@
+import type { Actors } from '../actors.ts';
+
+/** One story: what people and machines do, and what the operator must have heard in the end. */
+export interface Scenario {
+  title: string;
+  /** Which defect of examples/defects is pushed first; `--defect` replaces it. */
+  defect: string;
+  branch: string;
+  /** The state that the incident must reach. */
+  expectedStatus: 'resolved' | 'explained' | 'escalated';
+  /** Each message of the operator's chat, in order, and no other: how it begins. */
+  expectedMessages: readonly string[];
+  play(actors: Actors): Promise<void>;
+}
+
+export const SAYS = {
+  detected: '🔴 Pipeline failure on ',
+  prReady: '🟡 PR ready for approval: ',
+  fixPushed: '🟡 Fix pushed to ',
+  restarting: '🔁 Restarting the pipeline failure recovery loop',
+  resolved: '🟢 Resolved: ',
+  explained: '🔵 Explained: ',
+  escalated: '🆘 Escalated: ',
+} as const;
