@@ -140,22 +140,53 @@ function splitRuns(
   return runs;
 }
 
-/** One run into its lines: pairs where as many lines came as went, else each added line alone. */
+/**
+ * One run into smaller ones, each of which can be undone alone: lines that changed in place are paired by likeness,
+ * lines without a partner stand for themselves. Empty where nothing smaller exists.
+ */
 export function splitByLine(run: Run): Run[] {
   const { before, after } = run;
-  if (after.length + before.length <= 1 || (before.length === after.length && after.length === 1)) return [];
-  const part = (index: number, old: string[]): Run => ({
-    ...run,
-    newStart: run.newStart + index,
-    before: old,
-    after: [after[index] ?? ''],
-    above: [...run.above, ...after.slice(0, index)].slice(-6),
-    below: [...after.slice(index + 1), ...run.below].slice(0, 6),
+  if (after.length === 0 || (before.length <= 1 && after.length <= 1)) return [];
+  const partners = pairLines(before, after);
+  return after.flatMap((line, index) => {
+    const partner = partners[index];
+    if (partner === line) return [];
+    return [
+      {
+        ...run,
+        newStart: run.newStart + index,
+        before: partner === undefined ? [] : [partner],
+        after: [line],
+        above: [...run.above, ...after.slice(0, index)].slice(-6),
+        below: [...after.slice(index + 1), ...run.below].slice(0, 6),
+      },
+    ];
   });
-  if (before.length === after.length) {
-    return after.flatMap((line, index) =>
-      line === before[index] ? [] : [part(index, [before[index] ?? ''])],
-    );
-  }
-  return before.length === 0 ? after.map((_, index) => part(index, [])) : [];
+}
+
+/** For each new line the old line it came from, in order; all of them when the counts are equal. */
+function pairLines(before: readonly string[], after: readonly string[]): (string | undefined)[] {
+  if (before.length === after.length) return [...before];
+  let from = 0;
+  return after.map((line) => {
+    const likeness = before.map((old, index) => (index < from ? 0 : likenessOf(old, line)));
+    const best = Math.max(0, ...likeness);
+    if (best < 0.5) return undefined;
+    const index = likeness.indexOf(best);
+    from = index + 1;
+    return before[index];
+  });
+}
+
+/** The share of the longer line that both begin and end alike, 0..1. */
+function likenessOf(left: string, right: string): number {
+  const [a, b] = [left.trim(), right.trim()];
+  const longest = Math.max(a.length, b.length);
+  const shortest = Math.min(a.length, b.length);
+  if (longest === 0) return 1;
+  let head = 0;
+  while (head < shortest && a[head] === b[head]) head += 1;
+  let tail = 0;
+  while (tail < shortest - head && a.at(-1 - tail) === b.at(-1 - tail)) tail += 1;
+  return (head + tail) / longest;
 }

@@ -119,7 +119,7 @@ function copyLoop(text: string, failing: FailingTest): NewTest | undefined {
   return unlessAmbiguous(
     text,
     { oldText: block, newText: `${block}\n\n${named}` },
-    'regression: ',
+    `regression: ${failing.path.at(-1) ?? ''}`,
     failing.path.at(-1) ?? '',
   );
 }
@@ -161,7 +161,7 @@ function statementEnd(text: string, start: number): number {
 function freshTitle(text: string, rawTitle: string, message: string): string {
   const plain = `regression: ${rawTitle.replace(/^regression: /, '')}`;
   const values =
-    /^(?:Expected values to be strictly equal: ?)?(?:AssertionError.*?: )?(?:expected )?(-?[\w.]{1,24}) (?:!==|to (?:be|equal|deeply equal)) (-?[\w.]{1,24})(?: \/\/.*)?$/.exec(
+    /^(?:AssertionError[^:]*: )?(?:Expected values to be strictly equal: ?)?(?:expected )?(-?[\w.]{1,24}) (?:!==|to (?:be|equal|deeply equal)) (-?[\w.]{1,24})(?: \/\/.*)?$/.exec(
       message.trim(),
     );
   const told = values ? `${plain} (${values[2]}, not ${values[1]})` : plain;

@@ -52,10 +52,16 @@ export function* search({ bench, command, queue, start, clues, objection }: Sear
     const verdict = compareFailures(result.report, after);
     const refused = verdict === 'green' ? yield* objection() : undefined;
     if ((verdict === 'green' && refused === undefined) || verdict === 'better') {
-      yield* bench.keep(attempt.applied);
-      result.kept.push({ candidate, applied: attempt.applied });
-      result.report = after;
-      if (verdict === 'green') return { ...result, green: true };
+      const best = yield* narrow(
+        { candidate, applied: attempt.applied },
+        { bench, command, clues, objection },
+        result,
+        after,
+      );
+      yield* bench.keep(best.kept.applied);
+      result.kept.push(best.kept);
+      result.report = best.report;
+      if (best.report.passed) return { ...result, green: true };
       continue;
     }
     yield* bench.drop(attempt.applied);
@@ -64,6 +70,34 @@ export function* search({ bench, command, queue, start, clues, objection }: Sear
       waiting.unshift(...finer(candidate, clues));
   }
   return result;
+}
+
+const maxNarrowing = 3;
+
+/** A change of several lines helped: perhaps one of them is enough, and the others were meant. */
+function* narrow(
+  kept: Kept,
+  { bench, command, clues, objection }: Pick<Search, 'bench' | 'command' | 'clues' | 'objection'>,
+  result: SearchResult,
+  report: FailureReport,
+): Plan<{ kept: Kept; report: FailureReport }> {
+  const { candidate, applied } = kept;
+  const parts = candidate.kind === 'run' ? finer(candidate, clues).slice(0, maxNarrowing) : [];
+  if (parts.length < 2) return { kept, report };
+  yield* bench.drop(applied);
+  for (const part of parts) {
+    const attempt = yield* bench.apply(part);
+    if (!attempt.ok) continue;
+    const after = yield* run(command, bench.root, `See whether ${part.label} alone is enough`);
+    const asGood = report.passed ? after.passed : compareFailures(report, after) === 'same';
+    if (asGood && (!after.passed || (yield* objection()) === undefined)) {
+      return { kept: { candidate: part, applied: attempt.applied }, report: after };
+    }
+    yield* bench.drop(attempt.applied);
+    result.rejected.push({ label: part.label, because: 'undoing this line alone is not enough' });
+  }
+  const again = yield* bench.apply(candidate);
+  return { kept: again.ok ? { candidate, applied: again.applied } : kept, report };
 }
 
 function finer(candidate: Extract<Candidate, { kind: 'run' }>, clues: Clues): Candidate[] {
