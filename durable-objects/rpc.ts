@@ -88,6 +88,8 @@ export interface RunRpc {
   runner(): Promise<string | null>;
   /** Artifacts that its runner may read: those of the spec and of its own intents. */
   mayRead(sha256: string): Promise<boolean>;
+  /** Puts a dead effect back into the outbox. */
+  retryEffect(key: string): Promise<boolean>;
   poke(): Promise<void>;
 }
 
@@ -148,6 +150,8 @@ export interface GroupQueueRpc {
   ): Promise<{ state: 'active' | 'waiting' | 'noted'; position: number }>;
   endTurn(message: string, at: number): Promise<void>;
   messages(after: string | null, limit: number): Promise<{ items: unknown[]; cursor: string | null }>;
+  /** Puts a dead effect back into the outbox. */
+  retryEffect(key: string): Promise<boolean>;
   poke(): Promise<void>;
 }
 

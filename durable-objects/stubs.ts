@@ -20,7 +20,8 @@ type Objects = Pick<
 /** A power of two: a shard is the low bits of a digest. */
 export const INBOX_SHARDS = 16;
 
-export const inboxShard = (env: Objects, shard: number) => typed<InboxRpc>(env.INBOX, `inbox-${shard}`);
+export const inboxByName = (env: Objects, name: string) => typed<InboxRpc>(env.INBOX, name);
+export const inboxShard = (env: Objects, shard: number) => inboxByName(env, `inbox-${shard}`);
 export const incidentStub = (env: Objects, incident: string) => typed<IncidentRpc>(env.INCIDENT, incident);
 export const groupQueueStub = (env: Objects, group: string) => typed<GroupQueueRpc>(env.GROUP_QUEUE, group);
 export const runStub = (env: Objects, run: string) => typed<RunRpc>(env.RUN, run);

@@ -1,0 +1,184 @@
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { idSchema } from '../../core/contracts/ids.ts';
+import { groupQueueStub, incidentStub, relayPolicyStub, runPoolStub } from '../../durable-objects/stubs.ts';
+import {
+  findApproval,
+  findDeadLetter,
+  listApprovals,
+  listAudit,
+  listCosts,
+  listDeadLetters,
+  listDeliveries,
+  listIncidents,
+  listRuns,
+} from '../db/queries.ts';
+import type { Env } from '../env.ts';
+import { Refusal } from '../problems.ts';
+import { acceptEvent, auditAction } from '../routing/accept.ts';
+import { replayDeadLetter } from '../routing/replay.ts';
+import { dryRun, dryRunSchema } from './dry-run.ts';
+import { jsonBody } from './json-body.ts';
+import { pageOf } from './page.ts';
+import { requireOperator } from './require-operator.ts';
+import { statusOf } from './status.ts';
+import { GROUPS, groupSchema } from './groups.ts';
+
+/** The operator’s token acts as this person. */
+const OPERATOR = 'operator';
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (!result.success) throw new Refusal('bad_request', `${what}: ${z.prettifyError(result.error)}`);
+  return result.data;
+}
+
+/** Puts what the operator did on the audit chain, before it is done. */
+async function auditOperator(env: Env, action: string, data: unknown): Promise<void> {
+  await auditAction(env, { at: Date.now(), actor: OPERATOR, action, data, subjects: {} });
+}
+
+export const operatorApi = new Hono<{ Bindings: Env }>();
+operatorApi.use('*', requireOperator);
+
+operatorApi.get('/status', async (context) => context.json(await statusOf(context.env, Date.now())));
+
+operatorApi.get('/incidents', async (context) => {
+  const { state, ...page } = context.req.query();
+  return context.json(await listIncidents(context.env.DB, { ...pageOf(page), state: state ?? null }));
+});
+
+operatorApi.get('/incidents/:id', async (context) => {
+  const id = parsed(idSchema('inc'), context.req.param('id'), 'incident');
+  const view = await incidentStub(context.env, id).view();
+  if (view === null) throw new Refusal('not_found');
+  return context.json({ ...view, evidence: evidenceOf(view.state) });
+});
+
+operatorApi.post('/incidents/:id/replay', async (context) => {
+  const id = parsed(idSchema('inc'), context.req.param('id'), 'incident');
+  const stub = incidentStub(context.env, id);
+  if ((await stub.view()) === null) throw new Refusal('not_found');
+  return context.json(await stub.replay());
+});
+
+operatorApi.get('/groups', async (context) =>
+  context.json({ items: await Promise.all(GROUPS.map((group) => groupLine(context.env, group))), cursor: null }),
+);
+
+operatorApi.get('/groups/:group/messages', async (context) => {
+  const group = parsed(groupSchema, context.req.param('group'), 'group');
+  const { cursor, limit } = pageOf(context.req.query());
+  return context.json(await groupQueueStub(context.env, group).messages(cursor, limit));
+});
+
+operatorApi.get('/runs', async (context) => {
+  const { incident, ...page } = context.req.query();
+  return context.json(await listRuns(context.env.DB, { ...pageOf(page), incident: incident ?? null }));
+});
+operatorApi.get('/deliveries', async (context) =>
+  context.json(await listDeliveries(context.env.DB, pageOf(context.req.query()))),
+);
+operatorApi.get('/audit', async (context) => {
+  const { incident, action, ...page } = context.req.query();
+  const filter = { incident: incident ?? null, action: action ?? null };
+  return context.json(await listAudit(context.env.DB, { ...pageOf(page), ...filter }));
+});
+operatorApi.get('/costs', async (context) => {
+  const { incident, run, ...page } = context.req.query();
+  const filter = { incident: incident ?? null, run: run ?? null };
+  return context.json(await listCosts(context.env.DB, { ...pageOf(page), ...filter }));
+});
+/** No loop is started by the clock yet. */
+operatorApi.get('/schedules', (context) => context.json({ items: [], cursor: null }));
+
+operatorApi.get('/dead-letters', async (context) =>
+  context.json(await listDeadLetters(context.env.DB, pageOf(context.req.query()))),
+);
+operatorApi.post('/dead-letters/:id/replay', async (context) => {
+  const id = context.req.param('id');
+  const letter = await findDeadLetter(context.env.DB, id);
+  if (letter === null) throw new Refusal('not_found');
+  await auditOperator(context.env, 'dead_letter_replay', { id });
+  if (!(await replayDeadLetter(context.env, letter))) throw new Refusal('conflict', 'it is not dead any more');
+  return context.json({ id, status: 'replayed' }, 202);
+});
+
+operatorApi.get('/approvals', async (context) => {
+  const { state, ...page } = context.req.query();
+  return context.json(await listApprovals(context.env.DB, { ...pageOf(page), state: state ?? null }));
+});
+operatorApi.post('/approvals/:id/:verdict{approve|deny}', async (context) => {
+  const id = parsed(idSchema('apr'), context.req.param('id'), 'approval');
+  const verdict = context.req.param('verdict') === 'approve' ? 'approved' : 'denied';
+  const approval = await findApproval(context.env.DB, id);
+  if (approval === null) throw new Refusal('not_found');
+  if (approval.state !== 'waiting') throw new Refusal('conflict', `it is ${approval.state}`);
+  const accepted = await acceptEvent(context.env, {
+    source: 'api',
+    delivery: `${id}:${verdict}`,
+    type: 'decision',
+    receivedAt: Date.now(),
+    payload: {
+      kind: 'decision',
+      incident: approval.incident,
+      attempt: approval.attempt,
+      verdict,
+      by: OPERATOR,
+      via: 'api',
+      callback: null,
+    },
+    refusedBecause: null,
+    body: null,
+  });
+  return context.json(accepted, 202);
+});
+
+operatorApi.post('/dry-run', async (context) => {
+  const request = await jsonBody(context.req.raw, dryRunSchema);
+  return context.json(await dryRun(context.env, request, Date.now()));
+});
+
+operatorApi.post('/stop', async (context) => {
+  await auditOperator(context.env, 'stop', {});
+  await runPoolStub(context.env).stop(OPERATOR, Date.now());
+  return context.json({ stopped: true });
+});
+operatorApi.post('/resume', async (context) => {
+  await auditOperator(context.env, 'resume', {});
+  await runPoolStub(context.env).resume(OPERATOR, Date.now());
+  return context.json({ stopped: false });
+});
+
+operatorApi.get('/relay-routes', async (context) =>
+  context.json({ items: await relayPolicyStub(context.env).routes(), cursor: null }),
+);
+operatorApi.put('/relay-routes/:from/:to', async (context) => {
+  const { from, to } = routeOf(context.req.param());
+  await auditOperator(context.env, 'relay_route_allowed', { from, to });
+  await relayPolicyStub(context.env).allow(from, to, OPERATOR, Date.now());
+  return context.json({ from, to, allowed: true });
+});
+operatorApi.delete('/relay-routes/:from/:to', async (context) => {
+  const { from, to } = routeOf(context.req.param());
+  await auditOperator(context.env, 'relay_route_removed', { from, to });
+  if (!(await relayPolicyStub(context.env).remove(from, to, OPERATOR, Date.now()))) throw new Refusal('not_found');
+  return context.json({ from, to, allowed: false });
+});
+
+function routeOf(params: { from: string; to: string }): { from: string; to: string } {
+  const from = parsed(groupSchema, params.from, 'from');
+  const to = parsed(groupSchema, params.to, 'to');
+  if (from === to) throw new Refusal('bad_request', 'a group needs no route to itself');
+  return { from, to };
+}
+
+async function groupLine(env: Env, group: string) {
+  const { items } = await groupQueueStub(env, group).messages(null, 1);
+  return { group, latest: items[0] ?? null };
+}
+
+function evidenceOf(state: unknown): unknown {
+  const parsedState = z.looseObject({ episode: z.looseObject({ evidence: z.unknown() }).nullish() }).safeParse(state);
+  return parsedState.success ? (parsedState.data.episode?.evidence ?? null) : null;
+}

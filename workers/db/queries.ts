@@ -1,0 +1,194 @@
+import { and, count, desc, eq, lt, notInArray, or, type SQL } from 'drizzle-orm';
+import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
+import { approvals, audit, costs, deadLetters, deliveries, incidents, runs, timers } from './schema.ts';
+
+/** Reads for the operator: newest first, one page at a time. They see projections, which lag by moments. */
+export interface PageRequest {
+  /** At most so many rows. */
+  limit: number;
+  /** From the page before; null: the first page. */
+  cursor: string | null;
+}
+
+export interface Page<Row> {
+  items: Row[];
+  /** Null: there is no further page. */
+  cursor: string | null;
+}
+
+type Db = DrizzleD1Database<Record<string, never>>;
+
+/** Incidents in these states are over. */
+const ENDED = ['idle', 'resolved', 'explained', 'escalated', 'aborted'];
+
+const SEPARATOR = '~';
+
+/** Rows older than the cursor’s: by time, and by id among those of the same moment. */
+function before(cursor: string | null, time: SQLiteColumn, id: SQLiteColumn): SQL | undefined {
+  if (cursor === null) return undefined;
+  const [at = '', ...rest] = cursor.split(SEPARATOR);
+  if (!/^\d{1,16}$/.test(at)) return undefined;
+  const last = rest.join(SEPARATOR);
+  return or(lt(time, Number(at)), and(eq(time, Number(at)), lt(id, last)));
+}
+
+function pageOf<Row>(rows: Row[], limit: number, keyOf: (row: Row) => [number, string]): Page<Row> {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return {
+    items,
+    cursor: rows.length > limit && last !== undefined ? keyOf(last).join(SEPARATOR) : null,
+  };
+}
+
+const dbOf = (d1: D1Database): Db => drizzle(d1);
+
+/** `state`: a status, or `open` for all that are not over. */
+export async function listIncidents(d1: D1Database, ask: PageRequest & { state: string | null }) {
+  const rows = await dbOf(d1)
+    .select()
+    .from(incidents)
+    .where(and(ofState(ask.state), before(ask.cursor, incidents.updatedAt, incidents.id)))
+    .orderBy(desc(incidents.updatedAt), desc(incidents.id))
+    .limit(ask.limit + 1);
+  return pageOf(rows, ask.limit, (row) => [row.updatedAt, row.id]);
+}
+
+function ofState(state: string | null): SQL | undefined {
+  if (state === null) return undefined;
+  return state === 'open' ? notInArray(incidents.status, ENDED) : eq(incidents.status, state);
+}
+
+export async function openIncidents(d1: D1Database, limit: number) {
+  return (await listIncidents(d1, { state: 'open', limit, cursor: null })).items;
+}
+
+export async function listRuns(d1: D1Database, ask: PageRequest & { incident: string | null }) {
+  const rows = await dbOf(d1)
+    .select()
+    .from(runs)
+    .where(
+      and(
+        ask.incident === null ? undefined : eq(runs.incident, ask.incident),
+        before(ask.cursor, runs.requestedAt, runs.id),
+      ),
+    )
+    .orderBy(desc(runs.requestedAt), desc(runs.id))
+    .limit(ask.limit + 1);
+  return pageOf(rows, ask.limit, (row) => [row.requestedAt, row.id]);
+}
+
+export async function listDeliveries(d1: D1Database, ask: PageRequest) {
+  const rows = await dbOf(d1)
+    .select()
+    .from(deliveries)
+    .where(before(ask.cursor, deliveries.receivedAt, deliveries.id))
+    .orderBy(desc(deliveries.receivedAt), desc(deliveries.id))
+    .limit(ask.limit + 1);
+  return pageOf(rows, ask.limit, (row) => [row.receivedAt, row.id]);
+}
+
+/** The cursor of the audit log is time, chain and sequence: a chain is in order within a moment. */
+export async function listAudit(
+  d1: D1Database,
+  ask: PageRequest & { incident: string | null; action: string | null },
+) {
+  const rows = await dbOf(d1)
+    .select()
+    .from(audit)
+    .where(
+      and(
+        ask.incident === null ? undefined : eq(audit.incident, ask.incident),
+        ask.action === null ? undefined : eq(audit.action, ask.action),
+        beforeAudit(ask.cursor),
+      ),
+    )
+    .orderBy(desc(audit.at), desc(audit.chain), desc(audit.seq))
+    .limit(ask.limit + 1);
+  return pageOf(rows, ask.limit, (row) => [row.at, `${row.seq}${SEPARATOR}${row.chain}`]);
+}
+
+function beforeAudit(cursor: string | null): SQL | undefined {
+  const [, at, seq, chain] = /^(\d{1,16})~(\d{1,16})~(.*)$/.exec(cursor ?? '') ?? [];
+  if (at === undefined || seq === undefined || chain === undefined) return undefined;
+  const sameMoment = or(lt(audit.chain, chain), and(eq(audit.chain, chain), lt(audit.seq, Number(seq))));
+  return or(lt(audit.at, Number(at)), and(eq(audit.at, Number(at)), sameMoment));
+}
+
+export async function listCosts(
+  d1: D1Database,
+  ask: PageRequest & { incident: string | null; run: string | null },
+) {
+  const rows = await dbOf(d1)
+    .select()
+    .from(costs)
+    .where(
+      and(
+        ask.incident === null ? undefined : eq(costs.incident, ask.incident),
+        ask.run === null ? undefined : eq(costs.run, ask.run),
+        before(ask.cursor, costs.at, costs.requestId),
+      ),
+    )
+    .orderBy(desc(costs.at), desc(costs.requestId))
+    .limit(ask.limit + 1);
+  return pageOf(rows, ask.limit, (row) => [row.at, row.requestId]);
+}
+
+export async function listDeadLetters(d1: D1Database, ask: PageRequest) {
+  const rows = await dbOf(d1)
+    .select()
+    .from(deadLetters)
+    .where(and(eq(deadLetters.state, 'dead'), before(ask.cursor, deadLetters.at, deadLetters.id)))
+    .orderBy(desc(deadLetters.at), desc(deadLetters.id))
+    .limit(ask.limit + 1);
+  return pageOf(rows, ask.limit, (row) => [row.at, row.id]);
+}
+
+export async function findDeadLetter(d1: D1Database, id: string) {
+  return (await dbOf(d1).select().from(deadLetters).where(eq(deadLetters.id, id)).limit(1))[0] ?? null;
+}
+
+export async function listApprovals(d1: D1Database, ask: PageRequest & { state: string | null }) {
+  const rows = await dbOf(d1)
+    .select()
+    .from(approvals)
+    .where(
+      and(
+        ask.state === null ? undefined : eq(approvals.state, ask.state),
+        before(ask.cursor, approvals.askedAt, approvals.id),
+      ),
+    )
+    .orderBy(desc(approvals.askedAt), desc(approvals.id))
+    .limit(ask.limit + 1);
+  return pageOf(rows, ask.limit, (row) => [row.askedAt, row.id]);
+}
+
+export async function findApproval(d1: D1Database, id: string) {
+  return (await dbOf(d1).select().from(approvals).where(eq(approvals.id, id)).limit(1))[0] ?? null;
+}
+
+/** Figures for the status page. */
+export async function countOf(d1: D1Database) {
+  const db = dbOf(d1);
+  const [open, waiting, dead] = await db.batch([
+    db.select({ n: count() }).from(incidents).where(notInArray(incidents.status, ENDED)),
+    db.select({ n: count() }).from(approvals).where(eq(approvals.state, 'waiting')),
+    db.select({ n: count() }).from(deadLetters).where(eq(deadLetters.state, 'dead')),
+  ]);
+  return {
+    openIncidents: open[0]?.n ?? 0,
+    waitingApprovals: waiting[0]?.n ?? 0,
+    deadLetters: dead[0]?.n ?? 0,
+  };
+}
+
+/** Objects with a timer due before this time: their alarm was lost. Oldest first, each once. */
+export async function overdueObjects(d1: D1Database, dueBefore: number, limit: number) {
+  return dbOf(d1)
+    .selectDistinct({ objectType: timers.objectType, object: timers.object })
+    .from(timers)
+    .where(lt(timers.dueAt, dueBefore))
+    .orderBy(timers.dueAt)
+    .limit(limit);
+}

@@ -1,0 +1,47 @@
+import {
+  groupQueueStub,
+  INBOX_SHARDS,
+  inboxShard,
+  incidentStub,
+  runPoolStub,
+  runStub,
+  telegramStub,
+} from '../durable-objects/stubs.ts';
+import { overdueObjects } from './db/queries.ts';
+import type { Env } from './env.ts';
+
+/** An alarm is late by seconds at most; a timer this late has lost its alarm. */
+const OVERDUE_MS = 60_000;
+/** Objects poked per tick: with the rest this stays under the free plan’s 50 subrequests. */
+const MAX_POKES = 20;
+
+/** The minute tick: what an alarm should have done and did not is done now. */
+export async function tick(env: Env, nowMs: number): Promise<void> {
+  const work = [
+    pokeOverdue(env, nowMs),
+    telegramStub(env).poke(),
+    runPoolStub(env).poke(),
+    ...Array.from({ length: INBOX_SHARDS }, (_, shard) => inboxShard(env, shard).poke()),
+  ];
+  for (const result of await Promise.allSettled(work))
+    if (result.status === 'rejected') console.error('tick', String(result.reason));
+}
+
+async function pokeOverdue(env: Env, nowMs: number): Promise<void> {
+  const overdue = await overdueObjects(env.DB, nowMs - OVERDUE_MS, MAX_POKES);
+  await Promise.allSettled(overdue.map(({ objectType, object }) => poke(env, objectType, object)));
+}
+
+async function poke(env: Env, objectType: string, object: string): Promise<void> {
+  switch (objectType) {
+    case 'incident':
+      return incidentStub(env, object).poke();
+    case 'run':
+      return runStub(env, object).poke();
+    case 'group_queue':
+      return groupQueueStub(env, object).poke();
+    case 'run_pool':
+      return runPoolStub(env).poke();
+    default:
+  }
+}
