@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { narrate } from '../demo/narrate.ts';
+import type { OperatorApi } from './operator-api.ts';
+
+interface IncidentRow {
+  id: string;
+  status: string;
+  title: string;
+  updatedAt: number;
+}
+
+interface IncidentDetail {
+  id: string;
+  key: string;
+  status: string;
+  episode: number;
+  evidence: unknown;
+  state: unknown;
+  journal: { seq: number; at: number; type: string; data: unknown }[];
+  outbox: { key: string; kind: string; state: string; tries: number; error: string | null }[];
+}
+
+type Command = { usage: string; run(api: OperatorApi, args: string[]): Promise<string> };
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const json = (value: unknown): string => JSON.stringify(value, null, 2);
+
+function argument(args: string[], name: string): string {
+  const [value] = args;
+  if (!value) throw new Error(`${name} is missing`);
+  return value;
+}
+
+const detailOf = (api: OperatorApi, args: string[]): Promise<IncidentDetail> =>
+  api.get<IncidentDetail>(`/api/incidents/${encodeURIComponent(argument(args, 'the incident id'))}`);
+
+function verdict(word: 'approve' | 'deny'): Command {
+  return {
+    usage: `${word} APPROVAL`,
+    async run(api, args) {
+      const id = argument(args, 'the approval id');
+      await api.send('POST', `/api/approvals/${encodeURIComponent(id)}/${word}`);
+      return `${word === 'approve' ? 'Approved' : 'Denied'} ${id}.`;
+    },
+  };
+}
+
+function poolSwitch(word: 'stop' | 'resume'): Command {
+  return {
+    usage: word,
+    async run(api) {
+      await api.send('POST', `/api/${word}`);
+      return word === 'stop' ? 'Stopped: nothing new starts; what arrives is kept.' : 'Resumed.';
+    },
+  };
+}
+
+export const commands: Record<string, Command> = {
+  status: { usage: 'status', run: async (api) => json(await api.get('/api/status')) },
+  incidents: {
+    usage: 'incidents [STATE]',
+    async run(api, [state]) {
+      const items = await api.list<IncidentRow>(
+        `/api/incidents${state ? `?state=${encodeURIComponent(state)}` : ''}`,
+      );
+      if (items.length === 0) return 'No incidents.';
+      return items
+        .map(({ id, status, title, updatedAt }) => `${id}  ${status.padEnd(14)} ${iso(updatedAt)}  ${title}`)
+        .join('\n');
+    },
+  },
+  show: {
+    usage: 'show INCIDENT',
+    async run(api, args) {
+      const { id, key, status, episode, evidence, state, outbox } = await detailOf(api, args);
+      return json({ id, key, status, episode, evidence, state, outbox });
+    },
+  },
+  journal: {
+    usage: 'journal INCIDENT',
+    async run(api, args) {
+      const { journal } = await detailOf(api, args);
+      return journal
+        .map((entry) => {
+          const line = narrate(entry);
+          const what = line ? `${line.who}: ${line.text.split('\n')[0]}` : effectOf(entry.data);
+          return `${String(entry.seq).padStart(5)}  ${iso(entry.at)}  ${entry.type.padEnd(20)} ${what}`;
+        })
+        .join('\n');
+    },
+  },
+  replay: {
+    usage: 'replay INCIDENT',
+    async run(api, args) {
+      const id = argument(args, 'the incident id');
+      const replay = await api.send<{ identical: boolean; entries: number; sha256: string }>(
+        'POST',
+        `/api/incidents/${encodeURIComponent(id)}/replay`,
+      );
+      if (!replay.identical) throw new Error(`the replay of ${replay.entries} entries reached another state`);
+      return `Identical, byte for byte: ${replay.entries} entries, state sha256 ${replay.sha256}`;
+    },
+  },
+  'dry-run': {
+    usage: 'dry-run FILE   (a hook body, or { source, headers, body })',
+    async run(api, args) {
+      const content: unknown = JSON.parse(await readFile(argument(args, 'the file'), 'utf8'));
+      const isRequest =
+        typeof content === 'object' && content !== null && 'source' in content && 'body' in content;
+      const request = isRequest ? content : { source: 'azure-devops', headers: {}, body: content };
+      return json(await api.send('POST', '/api/dry-run', request));
+    },
+  },
+  approve: verdict('approve'),
+  deny: verdict('deny'),
+  stop: poolSwitch('stop'),
+  resume: poolSwitch('resume'),
+};
+
+function effectOf(data: unknown): string {
+  if (typeof data !== 'object' || data === null) return '';
+  const { kind, status, type } = data as Record<string, unknown>;
+  return [kind, status, type].filter((part) => typeof part === 'string').join(' ');
+}
+
+export const usage = `npm run dogwatch -- COMMAND
+${Object.values(commands)
+  .map((command) => `  ${command.usage}`)
+  .join('\n')}
+
+DOGWATCH_URL (default http://127.0.0.1:8787) and OPERATOR_TOKEN come from the environment or .dev.vars.`;
