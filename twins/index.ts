@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createAnthropicTwin } from './anthropic/index.ts';
+import { hostNetwork } from './azure-devops/host-network.ts';
 import { createAzureDevopsTwin } from './azure-devops/index.ts';
 import { createTelegramTwin } from './telegram/index.ts';
 
@@ -18,7 +19,7 @@ async function startAzureDevops(env: Environment): Promise<Started> {
   const twin = await createAzureDevopsTwin({
     pat: env.AZURE_DEVOPS_PAT ?? 'twin-builds-token',
     ...optional('codePat', env.AZURE_DEVOPS_CODE_PAT),
-    ...optional('npmRegistryUrl', env.TWIN_NPM_REGISTRY ?? env.npm_config_registry),
+    ...hostNetwork(env),
     ...optional('npmCacheDir', env.TWIN_NPM_CACHE),
     developerPassword: env.TWIN_DEVELOPER_PASSWORD ?? 'developer',
     port: portOf(env, 'AZURE_DEVOPS'),

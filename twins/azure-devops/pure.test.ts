@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { scriptLines } from './build-log.ts';
 import { type DeliveryState, decideDelivery, probationDelaysMs, transientDelaysMs } from './hook-schedule.ts';
+import { hostNetwork } from './host-network.ts';
 import { parsePipeline, triggersOn } from './pipeline-yaml.ts';
 import { conditionHolds, expandMacros, stepPath } from './step-environment.ts';
 import { climb } from './timeline.ts';
@@ -66,6 +67,18 @@ describe('steps', () => {
   });
   it('find the given node first and no package of this project', () => {
     expect(stepPath('/n/bin', '/x/node_modules/.bin:/usr/bin')).toBe('/n/bin:/usr/bin');
+  });
+  it('get the way to the registry from the host, and nothing else of it', () => {
+    const env = {
+      HTTPS_PROXY: 'p',
+      NODE_EXTRA_CA_CERTS: 'c',
+      AZURE_DEVOPS_PAT: 's',
+      npm_config_registry: 'r',
+    };
+    expect(hostNetwork(env)).toEqual({
+      ciEnv: { HTTPS_PROXY: 'p', NODE_EXTRA_CA_CERTS: 'c' },
+      npmRegistryUrl: 'r',
+    });
   });
   it('run by their condition', () => {
     expect([conditionHolds('always()', true), conditionHolds('succeeded()', true)]).toEqual([true, false]);
