@@ -5,5 +5,5 @@ declare module 'node:crypto' {
     digest(encoding: 'hex'): string;
     digest(): Uint8Array;
   }
-  export function createHash(algorithm: 'sha256'): Hash;
+  export function createHash(algorithm: string): Hash;
 }

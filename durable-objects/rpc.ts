@@ -86,6 +86,8 @@ export interface RunRpc {
   intent(id: string): Promise<Intent | null>;
   /** The runner that has or had it; null when it never came to one. */
   runner(): Promise<string | null>;
+  /** The incident it works for; null when it was never started. */
+  incident(): Promise<string | null>;
   /** Artifacts that its runner may read: those of the spec and of its own intents. */
   mayRead(sha256: string): Promise<boolean>;
   /** Puts a dead effect back into the outbox. */

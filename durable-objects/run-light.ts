@@ -1,0 +1,52 @@
+import type { Usage } from '../core/contracts/usage.ts';
+import { AnthropicError, askForResult, type LightRequest } from '../workers/adapters/anthropic.ts';
+import { getArtifact } from '../workers/artifacts.ts';
+import { anthropicSettings, type Env, SettingError } from '../workers/env.ts';
+import { readLogTool } from './run-log-tool.ts';
+import { type RunEnd, type RunRecord, resultSchemaOf } from './run-record.ts';
+import type { Member } from './run-request.ts';
+
+const MAX_TOOL_CALLS = 6;
+const MAX_OUTPUT_TOKENS = 8_000;
+
+export interface LightDeps {
+  signal: AbortSignal;
+  onUsage(usage: Usage): void;
+  onToolCall: LightRequest<unknown>['onToolCall'];
+}
+
+/** One light run from prompt to end. Never throws: what failed outside is an end as well. */
+export async function runLight(
+  env: Env,
+  record: RunRecord,
+  member: Member,
+  deps: LightDeps,
+): Promise<RunEnd> {
+  try {
+    const tool = readLogTool(record.spec, async (sha256) => {
+      const found = await getArtifact(env.ARTIFACTS, sha256);
+      return found === null ? null : found.text();
+    });
+    const { baseUrl, apiKey } = anthropicSettings(env);
+    const answer = await askForResult({
+      apiKey,
+      baseUrl,
+      model: record.model,
+      charter: member.charter,
+      prompt: record.spec.prompt,
+      schema: resultSchemaOf(record.spec.purpose),
+      tools: tool !== null && member.agent.tools.includes(tool.name) ? [tool] : [],
+      maxToolCalls: MAX_TOOL_CALLS,
+      maxOutputTokens: MAX_OUTPUT_TOKENS,
+      now: Date.now,
+      ...deps,
+    });
+    if (answer.ok) return { ok: true, result: answer.value };
+    return { ok: false, reason: 'invalid_result', detail: answer.detail, invalid: answer.value };
+  } catch (error) {
+    if (error instanceof AnthropicError || error instanceof SettingError)
+      return { ok: false, reason: 'provider', detail: error.message };
+    console.error('light run', error);
+    return { ok: false, reason: 'crashed', detail: String(error).slice(0, 500) };
+  }
+}

@@ -1,0 +1,106 @@
+import type { z } from 'zod';
+import type { Artifact } from '../core/contracts/artifact.ts';
+import { fixResultSchema, judgementSchema, type Result } from '../core/contracts/results.ts';
+import type { RunnerEvent } from '../core/contracts/run.ts';
+import type { RunSpec } from '../core/loops/effects.ts';
+import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+
+export type RunStatus = 'requested' | 'waiting' | 'leased' | 'running' | 'ended';
+export type RunFailure = Extract<PipelineEvent, { type: 'run_failed' }>['data']['reason'];
+
+/** All that is known of a run; kept as one row. */
+export interface RunRecord {
+  spec: RunSpec;
+  model: string;
+  status: RunStatus;
+  /** Grows with each change: the version of its row in D1. */
+  version: number;
+  fence: number;
+  runner: string | null;
+  /** Times a light run was begun. */
+  tries: number;
+  requestedAt: number;
+  startedAt: number | null;
+  endedAt: number | null;
+  endReason: string | null;
+  endDetail: string | null;
+  /** After this time the run is given up, whatever its runner says. */
+  deadlineAt: number | null;
+  image: string | null;
+  imageDigest: string | null;
+  turns: number | null;
+  toolCalls: number;
+  costMicroUsd: number;
+  /** The last `report`, unparsed. */
+  reported: { value: unknown } | null;
+  transcript: Artifact | null;
+}
+
+export function newRecord(spec: RunSpec, model: string, atMs: number): RunRecord {
+  return {
+    spec,
+    model,
+    status: 'requested',
+    version: 0,
+    fence: 0,
+    runner: null,
+    tries: 0,
+    requestedAt: atMs,
+    startedAt: null,
+    endedAt: null,
+    endReason: null,
+    endDetail: null,
+    deadlineAt: null,
+    image: null,
+    imageDigest: null,
+    turns: null,
+    toolCalls: 0,
+    costMicroUsd: 0,
+    reported: null,
+    transcript: null,
+  };
+}
+
+/** How a run came to its end: with a result under contract, or without. */
+export type RunEnd =
+  | { ok: true; result: Result }
+  | { ok: false; reason: RunFailure; detail: string; invalid?: unknown };
+
+export const resultSchemaOf = (purpose: RunSpec['purpose']): z.ZodType<Result> =>
+  purpose === 'judge' ? judgementSchema : fixResultSchema;
+
+/** A valid report stands, however the session ended after it. */
+export function decideEnd(
+  purpose: RunSpec['purpose'],
+  reported: RunRecord['reported'],
+  ended: Extract<RunnerEvent, { type: 'ended' }>['data'],
+): RunEnd {
+  if (reported !== null) {
+    const parsed = resultSchemaOf(purpose).safeParse(reported.value);
+    if (parsed.success) return { ok: true, result: parsed.data };
+    if (ended.reason === 'completed')
+      return {
+        ok: false,
+        reason: 'invalid_result',
+        detail: parsed.error.issues
+          .slice(0, 10)
+          .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+          .join('; '),
+        invalid: reported.value,
+      };
+  }
+  const reason = ended.reason === 'completed' ? 'no_result' : ended.reason;
+  return { ok: false, reason, detail: ended.detail };
+}
+
+/** What the incident hears. */
+export function endEvent(record: RunRecord, end: RunEnd): PipelineEvent {
+  const { fence, costMicroUsd } = record;
+  const { run } = record.spec;
+  return end.ok
+    ? { type: 'run_finished', data: { run, fence, result: end.result, costMicroUsd } }
+    : {
+        type: 'run_failed',
+        data: { run, fence, reason: end.reason, detail: end.detail.slice(0, 2_000), costMicroUsd },
+      };
+}

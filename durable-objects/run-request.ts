@@ -1,0 +1,55 @@
+import type { Agent, CrewManifest } from '../core/contracts/agent.ts';
+import type { RunRequest } from '../core/contracts/run.ts';
+import type { RunSpec } from '../core/loops/effects.ts';
+import manifest from '../crew/manifest.json';
+
+/** The model behind each tier. */
+const MODEL_OF_TIER: Readonly<Record<Agent['tier'], string>> = {
+  cheap: 'claude-haiku-5-5',
+  mid: 'claude-sonnet-5-5',
+  top: 'claude-opus-5-5',
+};
+
+export interface Member {
+  agent: Agent;
+  model: string;
+  /** System prompt: the charter that all read, then the agent's own. */
+  charter: string;
+}
+
+/** Null: there is no such folder in the crew. */
+export function memberOf(group: string, crew: CrewManifest = manifest as CrewManifest): Member | null {
+  const agent = Object.hasOwn(crew.agents, group) ? crew.agents[group] : undefined;
+  if (agent === undefined) return null;
+  return {
+    agent,
+    model: MODEL_OF_TIER[agent.tier],
+    charter: `${crew.globalCharter.trim()}\n\n${agent.charter.trim()}\n`,
+  };
+}
+
+export const budgetMicroUsd = ({ limits }: Agent): number => Math.round(limits.budgetUsd * 1_000_000);
+
+/** What a runner is told of a heavy run; a spec without a workspace is a bug of its loop. */
+export function runRequestOf(spec: RunSpec, { agent, model, charter }: Member, fence: number): RunRequest {
+  if (spec.workspace === null) throw new Error(`heavy run ${spec.run} has no workspace`);
+  return {
+    id: spec.run,
+    fence,
+    group: spec.group,
+    incident: spec.incident,
+    model,
+    budgetUsd: agent.limits.budgetUsd,
+    maxTurns: agent.limits.maxTurns,
+    timeoutMs: agent.limits.wallClockMs,
+    charter,
+    prompt: spec.prompt,
+    artifacts: spec.artifacts,
+    workspace: spec.workspace,
+    fix: spec.fix,
+    identity: agent.identity,
+    routes: agent.egress,
+    credentials: agent.credentials,
+    tools: agent.tools,
+  };
+}

@@ -1,0 +1,406 @@
+import { derivedId } from '../core/contracts/ids.ts';
+import type { Intent } from '../core/contracts/intents.ts';
+import type { RunnerEvent } from '../core/contracts/run.ts';
+import type { Usage } from '../core/contracts/usage.ts';
+import { costOf } from '../core/cost/prices.ts';
+import type { RunSpec } from '../core/loops/effects.ts';
+import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import { Journal, sha256Bytes } from './journal.ts';
+import { auditRowOf } from './journal-audit.ts';
+import { migrate } from './migrate.ts';
+import { Outbox, type OutboxItem } from './outbox.ts';
+import type { Failure } from './outbox-drain.ts';
+import { ProjectionQueue } from './projection.ts';
+import { runMigrations } from './run-migrations.ts';
+import { decideEnd, endEvent, newRecord, type RunEnd, type RunRecord } from './run-record.ts';
+import { runRow } from './run-rows.ts';
+import type { Sql } from './sql.ts';
+
+/** A container may be slow to start and to be taken down; the runner's own clock is the first to act. */
+const DEADLINE_GRACE_MS = 20 * 60_000;
+
+export interface Lease {
+  fence: number;
+  runner: string | null;
+}
+
+/** One run: what was asked, what its runner told, what it cost, how it ended. */
+export class RunStore {
+  readonly outbox: Outbox;
+  readonly projections: ProjectionQueue;
+  readonly #sql: Sql;
+  readonly #changed: () => void;
+  #journal: Journal | null = null;
+  #record: RunRecord | null = null;
+
+  constructor(sql: Sql, changed: () => void) {
+    migrate(sql, runMigrations);
+    this.#sql = sql;
+    this.#changed = changed;
+    this.outbox = new Outbox(sql);
+    this.projections = new ProjectionQueue(sql);
+  }
+
+  get record(): RunRecord | null {
+    if (this.#record === null) {
+      const row = this.#sql.all<{ record: string }>('SELECT record FROM run')[0];
+      if (row) this.#record = JSON.parse(row.record) as RunRecord;
+    }
+    return this.#record;
+  }
+
+  /** False when it is known already. */
+  create(spec: RunSpec, model: string, nowMs: number): boolean {
+    if (this.record !== null) return false;
+    this.#change(() => {
+      this.#write(newRecord(spec, model, nowMs));
+      this.#audit('run_requested', { by: spec.group, purpose: spec.purpose, kind: spec.kind, model }, nowMs);
+      this.outbox.add({ key: 'lease', kind: 'lease', lane: 'start', body: '' }, nowMs);
+    });
+    return true;
+  }
+
+  queued(): void {
+    this.#change(() => {
+      this.outbox.done('lease');
+      if (this.record?.status === 'requested') this.#update({ status: 'waiting' });
+    });
+  }
+
+  /** The pool gave a slot; false when the run cannot use it any more, or has it already. */
+  leased(lease: Lease, timeoutMs: number, nowMs: number): boolean {
+    const { record } = this;
+    const usable = record !== null && record.status !== 'ended' && lease.fence > record.fence;
+    this.#change(() => {
+      this.outbox.done('lease');
+      if (!record || !usable) {
+        if (record?.status === 'ended' && lease.fence > record.fence) this.#release(lease.fence, 0, nowMs);
+        return;
+      }
+      this.#update({ ...lease, status: 'leased', deadlineAt: nowMs + timeoutMs + DEADLINE_GRACE_MS });
+      if (record.spec.kind === 'heavy')
+        this.outbox.add({ key: `start:${lease.fence}`, kind: 'start', lane: 'start', body: '' }, nowMs);
+    });
+    return usable;
+  }
+
+  /** A light run begins, or begins again after its isolate died. */
+  beginTry(nowMs: number): void {
+    this.#change(() => {
+      const { record } = this;
+      if (!record) return;
+      if (record.status !== 'running') this.#startedBy(record, nowMs);
+      this.#update({ tries: record.tries + 1 });
+    });
+  }
+
+  done(key: string): void {
+    this.#change(() => this.outbox.done(key));
+  }
+
+  /** True when the item died of it. */
+  fail(key: string, failure: Failure): boolean {
+    let isDead = false;
+    this.#change(() => {
+      isDead = this.outbox.fail(key, failure).kind === 'dead';
+      if (isDead) this.#bury(key, failure.error, failure.nowMs);
+    });
+    return isDead;
+  }
+
+  retry(key: string, nowMs: number): boolean {
+    let revived = false;
+    this.#change(() => {
+      const item = this.outbox.get(key);
+      revived = this.outbox.revive(key, nowMs);
+      if (item && revived) this.#deadLetter(item, item.error ?? '', 'replayed', nowMs);
+    });
+    return revived;
+  }
+
+  addUsage(usage: Usage): void {
+    this.#change(() => this.#count(usage));
+  }
+
+  /** A tool call of a light run, for the ledger. */
+  toolCalled(
+    call: { id: string; name: string; input: string; output: string; isError: boolean },
+    nowMs: number,
+  ): void {
+    this.#change(() => {
+      const { record } = this;
+      if (!record) return;
+      const phase = call.isError ? 'failed' : 'succeeded';
+      const input = call.input.slice(0, 4_096);
+      const data = { id: call.id, name: call.name, phase, input, output: call.output.slice(0, 4_096) };
+      const toolCalls = record.toolCalls + 1;
+      this.#update({ toolCalls });
+      this.#sql.run(
+        `INSERT INTO events (fence, seq, at, type, data) VALUES (?, ?, ?, 'tool', ?) ON CONFLICT DO NOTHING`,
+        record.fence,
+        toolCalls,
+        nowMs,
+        JSON.stringify(data),
+      );
+      this.#audit(
+        'tool',
+        { by: record.spec.group, name: call.name, phase, input: input.slice(0, 500) },
+        nowMs,
+      );
+    });
+  }
+
+  /**
+   * Takes what a runner tells, without gaps: an event beyond the next one is left with the runner. Answers
+   * the highest sequence that is kept of the stream of the last event's fence.
+   */
+  receive(events: readonly RunnerEvent[], nowMs: number): number {
+    if (events.length === 0) return 0;
+    const ordered = [...events].sort((a, b) => a.fence - b.fence || a.seq - b.seq);
+    this.#change(() => {
+      for (const event of ordered) {
+        const kept = this.#acknowledged(event.fence);
+        if (event.seq !== kept + 1) continue;
+        this.#keep(event);
+        this.#apply(event, nowMs);
+      }
+    });
+    return this.#acknowledged(events.at(-1)?.fence ?? 0);
+  }
+
+  /** Ends the run, once, and tells its incident. `cancel`: its runner is told to stop as well. */
+  end(end: RunEnd, nowMs: number, cancel: boolean): void {
+    this.#change(() => this.#end(end, nowMs, cancel));
+  }
+
+  checkLease(nowMs: number): void {
+    const { record } = this;
+    if (record?.spec.kind !== 'heavy' || (record.status !== 'leased' && record.status !== 'running')) return;
+    this.#change(() => {
+      this.outbox.add({ key: `check:${nowMs}`, kind: 'check_lease', lane: null, body: '' }, nowMs);
+    });
+  }
+
+  intent(id: string): Intent | null {
+    const row = this.#sql.all<{ body: string }>('SELECT body FROM intents WHERE id = ?', id)[0];
+    return row ? (JSON.parse(row.body) as Intent) : null;
+  }
+
+  intents(): Intent[] {
+    return this.#sql
+      .all<{ body: string }>('SELECT body FROM intents ORDER BY rowid')
+      .map(({ body }) => JSON.parse(body) as Intent);
+  }
+
+  mayRead(sha256: string): boolean {
+    if (this.record?.spec.artifacts.some((artifact) => artifact.sha256 === sha256)) return true;
+    return this.intents().some(({ body }) => body.bundle.sha256 === sha256 || body.diff.sha256 === sha256);
+  }
+
+  events(): { fence: number; seq: number; at: number; type: string; data: unknown }[] {
+    return this.#sql
+      .all<{ fence: number; seq: number; at: number; type: string; data: string }>(
+        'SELECT fence, seq, at, type, data FROM events ORDER BY n',
+      )
+      .map((row) => ({ ...row, data: JSON.parse(row.data) as unknown }));
+  }
+
+  #apply(event: RunnerEvent, nowMs: number): void {
+    const { record } = this;
+    if (!record) return;
+    if (event.type === 'usage') return this.#count(event.data);
+    const isCurrent = event.fence === record.fence;
+    if (isCurrent && event.type === 'ended')
+      this.#update({ turns: event.data.turns, transcript: event.data.transcript });
+    if (!isCurrent || record.status === 'ended') return;
+    switch (event.type) {
+      case 'started':
+        this.#update({ image: event.data.image, imageDigest: event.data.imageDigest });
+        return this.#startedBy(record, event.at);
+      case 'tool': {
+        const { name, phase, input, durationMs } = event.data;
+        this.#update({ toolCalls: record.toolCalls + (phase === 'requested' ? 1 : 0) });
+        const data = { by: record.spec.group, name, phase, input: input?.slice(0, 500) ?? null, durationMs };
+        return this.#audit('tool', data, event.at);
+      }
+      case 'intent':
+        return this.#takeIntent(event.data, event.at);
+      case 'intent_refused':
+        return this.#audit('intent_refused', { by: record.spec.group, ...event.data }, event.at);
+      case 'result':
+        return this.#update({ reported: { value: event.data.value } });
+      case 'ended':
+        return this.#end(decideEnd(record.spec.purpose, record.reported, event.data), nowMs, false);
+      case 'said':
+        return;
+    }
+  }
+
+  #takeIntent(intent: Intent, at: number): void {
+    const { record } = this;
+    if (!record || intent.run !== record.spec.run || intent.fence !== record.fence) return;
+    this.#sql.run(
+      'INSERT INTO intents (id, body) VALUES (?, ?) ON CONFLICT DO NOTHING',
+      intent.id,
+      JSON.stringify(intent),
+    );
+    const { kind, ref, commit } = intent.body;
+    this.#audit(
+      'intent',
+      { by: record.spec.group, intent: intent.id, kind, ref, commit, digest: intent.digest },
+      at,
+    );
+    this.#tell(`intent:${intent.id}`, { type: 'intent_submitted', data: intent }, at);
+  }
+
+  #startedBy({ spec, fence, model, startedAt }: RunRecord, at: number): void {
+    this.#update({ status: 'running', startedAt: startedAt ?? at });
+    this.#audit('run_started', { by: spec.group, fence, model }, at);
+    this.#tell(`started:${fence}`, { type: 'run_started', data: { run: spec.run, fence, model } }, at);
+  }
+
+  #end(end: RunEnd, nowMs: number, cancel: boolean): void {
+    const { record } = this;
+    if (!record || record.status === 'ended') return;
+    const reason = end.ok ? 'completed' : end.reason;
+    const detail = end.ok ? null : end.detail;
+    this.#update({ status: 'ended', endedAt: nowMs, endReason: reason, endDetail: detail });
+    const { costMicroUsd, fence, runner } = record;
+    this.#audit(
+      'run_ended',
+      { by: record.spec.group, reason, detail, costMicroUsd, model: record.model },
+      nowMs,
+    );
+    this.#tell('ended', endEvent(record, end), nowMs);
+    this.#release(fence, costMicroUsd, nowMs);
+    if (cancel && runner !== null && fence > 0) {
+      const body = JSON.stringify({ runner, fence, reason: detail ?? reason });
+      this.outbox.add({ key: `cancel:${fence}`, kind: 'cancel', lane: null, body }, nowMs);
+    }
+    if (!end.ok && end.invalid !== undefined) this.#buryResult(end.invalid, end.detail, nowMs);
+  }
+
+  #release(fence: number, spentMicroUsd: number, nowMs: number): void {
+    const body = JSON.stringify({ fence, spentMicroUsd });
+    this.outbox.add({ key: `release:${fence}`, kind: 'release', lane: null, body }, nowMs);
+  }
+
+  /** Tells the incident, in order. */
+  #tell(name: string, event: PipelineEvent, nowMs: number): void {
+    const run = this.record?.spec.run ?? '';
+    const id = derivedId('evt', sha256Bytes(`${run}/${name}`));
+    const body = JSON.stringify({ id, event });
+    this.outbox.add({ key: `incident:${name}`, kind: 'incident', lane: 'incident', body }, nowMs);
+  }
+
+  #count(usage: Usage): void {
+    const { record } = this;
+    if (!record) return;
+    const { microUsd, known, priceVersion } = costOf(usage);
+    const added = this.#sql.all(
+      'INSERT INTO usage (request_id, micro_usd) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1 AS one',
+      usage.requestId,
+      microUsd,
+    );
+    if (added.length === 0) return;
+    this.#update({ costMicroUsd: record.costMicroUsd + microUsd });
+    const { run, group, incident } = record.spec;
+    this.projections.add({
+      table: 'costs',
+      row: { ...usage, run, group, thread: incident, incident, microUsd, priceVersion, priceKnown: known },
+    });
+  }
+
+  #keep({ fence, seq, at, type, data }: RunnerEvent): void {
+    this.#sql.run(
+      'INSERT INTO events (fence, seq, at, type, data) VALUES (?, ?, ?, ?, ?)',
+      fence,
+      seq,
+      at,
+      type,
+      JSON.stringify(data),
+    );
+    this.#sql.run('INSERT OR REPLACE INTO streams (fence, acknowledged) VALUES (?, ?)', fence, seq);
+  }
+
+  #acknowledged(fence: number): number {
+    return (
+      this.#sql.all<{ acknowledged: number }>('SELECT acknowledged FROM streams WHERE fence = ?', fence)[0]
+        ?.acknowledged ?? 0
+    );
+  }
+
+  #bury(key: string, error: string, at: number): void {
+    const item = this.outbox.get(key);
+    if (item) this.#deadLetter(item, error, 'dead', at);
+  }
+
+  #buryResult(value: unknown, error: string, at: number): void {
+    const body = JSON.stringify(value).slice(0, 100_000);
+    this.#deadLetter({ key: 'result', kind: 'invalid_result', tries: 1, body }, error, 'dead', at);
+  }
+
+  #deadLetter(
+    { key, kind, tries, body }: Pick<OutboxItem, 'key' | 'kind' | 'tries' | 'body'>,
+    error: string,
+    state: 'dead' | 'replayed',
+    at: number,
+  ): void {
+    const { run = '', incident = null } = this.record?.spec ?? {};
+    this.projections.add({
+      table: 'dead_letters',
+      row: {
+        id: `${run}:${key}`,
+        seq: at,
+        objectType: 'run',
+        object: run,
+        key,
+        kind,
+        incident,
+        state,
+        tries,
+        error,
+        body,
+        at,
+      },
+    });
+  }
+
+  #update(change: Partial<RunRecord>): void {
+    if (this.record) this.#write(Object.assign(this.record, change));
+  }
+
+  #write(record: RunRecord): void {
+    this.#record = record;
+    this.#sql.run('INSERT OR REPLACE INTO run (one, record) VALUES (1, ?)', JSON.stringify(record));
+  }
+
+  #audit(type: string, data: Record<string, unknown>, at: number): void {
+    const { run = '', incident = null } = this.record?.spec ?? {};
+    this.#journal ??= new Journal(this.#sql, run);
+    const line = this.#journal.append({ at, type, v: 1, data: { ...data, incident } });
+    this.projections.add(auditRowOf(line, run));
+  }
+
+  /** One transaction; the run's row in D1 follows when it differs. */
+  #change(work: () => void): void {
+    const before = this.record === null ? null : JSON.stringify(runRow(this.record));
+    try {
+      this.#sql.transaction(() => {
+        work();
+        this.#project(before);
+        this.#changed();
+      });
+    } catch (error) {
+      this.#record = null;
+      this.#journal?.forget();
+      throw error;
+    }
+  }
+
+  #project(before: string | null): void {
+    if (this.record === null || JSON.stringify(runRow(this.record)) === before) return;
+    this.#update({ version: this.record.version + 1 });
+    this.projections.add({ table: 'runs', row: runRow(this.record) });
+  }
+}

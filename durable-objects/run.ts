@@ -1,0 +1,275 @@
+import { DurableObject } from 'cloudflare:workers';
+import type { Intent } from '../core/contracts/intents.ts';
+import type { RunnerEvent } from '../core/contracts/run.ts';
+import type { RunSpec } from '../core/loops/effects.ts';
+import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import { runnerClient } from '../workers/adapters/runner.ts';
+import { type Env, runnerUrls, SettingError } from '../workers/env.ts';
+import type { OutboxItem } from './outbox.ts';
+import { Upkeep } from './outbox-upkeep.ts';
+import type { RunRpc } from './rpc.ts';
+import { runLight } from './run-light.ts';
+import type { RunEnd } from './run-record.ts';
+import { budgetMicroUsd, type Member, memberOf, runRequestOf } from './run-request.ts';
+import { type Lease, RunStore } from './run-store.ts';
+import { sqlOf } from './sql.ts';
+import { incidentStub, runPoolStub } from './stubs.ts';
+
+/** A light run is looked after this often; one whose isolate died is begun again then. */
+const LIGHT_WATCH_MS = 30_000;
+const MAX_LIGHT_TRIES = 3;
+
+/** A runner has no room yet, or has not forgotten an older lease: asked again after the pause. */
+class StartPostponed extends Error {
+  override name = 'StartPostponed';
+  readonly retryable = true;
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super(message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** One agent session: light in this object, heavy on a runner. */
+export class Run extends DurableObject<Env> implements RunRpc {
+  readonly #store: RunStore;
+  readonly #upkeep: Upkeep<void>;
+  #light: AbortController | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = new RunStore(sqlOf(ctx.storage), () => this.#upkeep.arm());
+    this.#upkeep = new Upkeep({
+      storage: ctx.storage,
+      db: env.DB,
+      outbox: this.#store.outbox,
+      projections: this.#store.projections,
+      perform: (item) => this.#perform(item),
+      succeeded: ({ key }) => this.#store.done(key),
+      failed: ({ key, kind }, failure) => {
+        const isDead = this.#store.fail(key, failure);
+        if (isDead && (kind === 'lease' || kind === 'start'))
+          this.#end({ ok: false, reason: 'start_failed', detail: failure.error }, true);
+      },
+      nextTimerAt: () => this.#nextTimerAt(),
+      onTimers: (nowMs) => this.#onTimers(nowMs),
+    });
+    this.#upkeep.arm(true);
+  }
+
+  async start(spec: RunSpec): Promise<void> {
+    const member = memberOf(spec.group);
+    if (this.#store.create(spec, member?.model ?? '', Date.now())) {
+      if (member === null)
+        this.#end({ ok: false, reason: 'start_failed', detail: `the crew has no ${spec.group}` }, false);
+      else if (spec.kind === 'heavy') this.#refuseWithoutRunner();
+    }
+    this.#upkeep.start();
+  }
+
+  async granted(lease: Lease): Promise<void> {
+    this.#onLease(lease);
+    this.#upkeep.start();
+  }
+
+  async receive(events: RunnerEvent[]): Promise<{ acknowledged: number }> {
+    const acknowledged = this.#store.receive(events, Date.now());
+    this.#upkeep.start();
+    return { acknowledged };
+  }
+
+  async cancel(reason: string): Promise<void> {
+    this.#light?.abort();
+    this.#end({ ok: false, reason: 'canceled', detail: reason }, true);
+    this.#upkeep.start();
+  }
+
+  async view(): Promise<unknown> {
+    const { record } = this.#store;
+    if (record === null) return null;
+    return { ...record, events: this.#store.events(), intents: this.#store.intents() };
+  }
+
+  async intent(id: string): Promise<Intent | null> {
+    return this.#store.intent(id);
+  }
+
+  async runner(): Promise<string | null> {
+    return this.#store.record?.runner ?? null;
+  }
+
+  async incident(): Promise<string | null> {
+    return this.#store.record?.spec.incident ?? null;
+  }
+
+  async mayRead(sha256: string): Promise<boolean> {
+    return this.#store.mayRead(sha256);
+  }
+
+  async retryEffect(key: string): Promise<boolean> {
+    const revived = this.#store.retry(key, Date.now());
+    this.#upkeep.start();
+    return revived;
+  }
+
+  /** Also how the pool says that a lease was lost: the run asks for itself. */
+  async poke(): Promise<void> {
+    this.#store.checkLease(Date.now());
+    this.#upkeep.wake();
+  }
+
+  override async alarm(): Promise<void> {
+    this.#upkeep.onAlarm();
+  }
+
+  async #perform(item: OutboxItem): Promise<void> {
+    switch (item.kind) {
+      case 'lease':
+        return this.#askForLease();
+      case 'start':
+        return this.#startOnRunner();
+      case 'incident':
+        return this.#tellIncident(item);
+      case 'check_lease':
+        return this.#checkLease();
+      case 'release': {
+        const { fence, spentMicroUsd } = JSON.parse(item.body) as { fence: number; spentMicroUsd: number };
+        return runPoolStub(this.env).release(this.#spec().run, fence, spentMicroUsd);
+      }
+      case 'cancel': {
+        const { runner, fence, reason } = JSON.parse(item.body) as {
+          runner: string;
+          fence: number;
+          reason: string;
+        };
+        return runnerClient(this.env).cancelRun(runner, this.#spec().run, fence, reason);
+      }
+      default:
+        throw new Error(`a run has no effect ${item.kind}`);
+    }
+  }
+
+  async #askForLease(): Promise<void> {
+    const { run, group, kind } = this.#spec();
+    if (this.#store.record?.status === 'ended') return;
+    const answer = await runPoolStub(this.env).lease({
+      run,
+      group,
+      kind,
+      budgetMicroUsd: budgetMicroUsd(this.#member().agent),
+      at: Date.now(),
+    });
+    if (answer.status === 'granted') this.#onLease(answer);
+    else if (answer.status === 'queued') this.#store.queued();
+    else {
+      const reason = answer.code === 'budget' ? 'budget_refused' : 'canceled';
+      this.#end({ ok: false, reason, detail: answer.reason }, false);
+    }
+  }
+
+  #onLease({ fence, runner }: Lease): void {
+    const { record } = this.#store;
+    if (record === null) return;
+    const lease = { fence, runner };
+    const isNew = this.#store.leased(lease, this.#member().agent.limits.wallClockMs, Date.now());
+    if (isNew && record.spec.kind === 'light') this.#beginLight();
+  }
+
+  async #startOnRunner(): Promise<void> {
+    const { record } = this.#store;
+    if (record?.status !== 'leased' || record.runner === null) return;
+    const request = runRequestOf(record.spec, this.#member(), record.fence);
+    const answer = await runnerClient(this.env).startRun(record.runner, request);
+    if (answer.status === 'full')
+      throw new StartPostponed(`runner ${record.runner} is full`, answer.retryAfterMs ?? LIGHT_WATCH_MS);
+    if (answer.status === 'stale_fence')
+      this.#end({ ok: false, reason: 'lease_lost', detail: 'the runner knows a newer lease' }, false);
+  }
+
+  async #tellIncident({ body }: OutboxItem): Promise<void> {
+    const { id, event } = JSON.parse(body) as { id: string; event: PipelineEvent };
+    await incidentStub(this.env, this.#spec().incident).receive({
+      id,
+      key: null,
+      at: Date.now(),
+      event,
+      subjects: {},
+    });
+  }
+
+  async #checkLease(): Promise<void> {
+    const { run } = this.#spec();
+    const lease = await runPoolStub(this.env).leaseOf(run);
+    if (lease === null || lease.fence !== this.#store.record?.fence)
+      this.#end({ ok: false, reason: 'lease_lost', detail: 'its runner fell silent' }, true);
+  }
+
+  /** Runs beside everything else; nothing awaits it, and the alarm begins it again when it is lost. */
+  #beginLight(): void {
+    this.#store.beginTry(Date.now());
+    const { record } = this.#store;
+    if (record === null) return;
+    const controller = new AbortController();
+    this.#light = controller;
+    void runLight(this.env, record, this.#member(), {
+      signal: controller.signal,
+      onUsage: (usage) => this.#store.addUsage(usage),
+      onToolCall: (call) => this.#store.toolCalled(call, Date.now()),
+    })
+      .then((end) => this.#end(end, false))
+      .catch((error) => console.error('light run', error))
+      .finally(() => {
+        this.#light = null;
+        this.#upkeep.wake();
+      });
+  }
+
+  #nextTimerAt(): number | null {
+    const { record } = this.#store;
+    if (record === null || record.status === 'ended') return null;
+    if (record.spec.kind === 'light' && record.fence > 0) {
+      if (this.#light === null) return 0;
+      // Rounded, so that the alarm is not moved by every small change.
+      return Math.ceil((Date.now() + LIGHT_WATCH_MS) / LIGHT_WATCH_MS) * LIGHT_WATCH_MS;
+    }
+    return record.deadlineAt;
+  }
+
+  #onTimers(nowMs: number): void {
+    const { record } = this.#store;
+    if (record === null || record.status === 'ended') return;
+    if (record.deadlineAt !== null && record.deadlineAt <= nowMs) {
+      this.#light?.abort();
+      this.#end({ ok: false, reason: 'timeout', detail: 'no end was reported in time' }, true);
+    } else if (record.spec.kind === 'light' && record.fence > 0 && this.#light === null) {
+      if (record.tries < MAX_LIGHT_TRIES) this.#beginLight();
+      else this.#end({ ok: false, reason: 'crashed', detail: `lost ${record.tries} times` }, false);
+    }
+  }
+
+  #refuseWithoutRunner(): void {
+    try {
+      runnerUrls(this.env);
+    } catch (error) {
+      if (!(error instanceof SettingError)) throw error;
+      this.#end({ ok: false, reason: 'no_runner', detail: error.message }, false);
+    }
+  }
+
+  #end(end: RunEnd, cancel: boolean): void {
+    this.#store.end(end, Date.now(), cancel);
+  }
+
+  #spec(): RunSpec {
+    const { record } = this.#store;
+    if (record === null) throw new Error('this run was never started');
+    return record.spec;
+  }
+
+  #member(): Member {
+    const member = memberOf(this.#spec().group);
+    if (member === null) throw new Error(`the crew has no ${this.#spec().group}`);
+    return member;
+  }
+}

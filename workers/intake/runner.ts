@@ -1,0 +1,11 @@
+import { Hono } from 'hono';
+import type { Env } from '../env.ts';
+import { runnerArtifacts } from './runner-artifacts.ts';
+import { runnerEvents } from './runner-events.ts';
+import { runnerRelay } from './runner-relay.ts';
+
+/** The doors of runners: every request is signed by one of them. */
+export const runnerDoors = new Hono<{ Bindings: Env }>();
+runnerDoors.route('/', runnerEvents);
+runnerDoors.route('/', runnerArtifacts);
+runnerDoors.route('/', runnerRelay);
