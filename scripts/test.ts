@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { acquireDockerEngine } from './demo/docker-engine.ts';
+import { scenarioNames } from './demo/scenarios/names.ts';
+import { root } from './dev/worker-process.ts';
+import { add, type Counts, countsOf, formatCounts, noCounts } from './test/counts.ts';
+
+/** `npm test`: everything there is. Without a Docker engine its tests are skipped, and in CI that is a failure. */
+
+const reports = join(root, '.dogwatch/test');
+rmSync(reports, { recursive: true, force: true });
+mkdirSync(reports, { recursive: true });
+
+function run(command: string, args: string[]): Promise<number> {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  return new Promise((done) => child.once('exit', (code) => done(code ?? 1)));
+}
+
+async function step(title: string, args: string[]): Promise<Counts> {
+  console.log(`\n== ${title}`);
+  const code = await run('npm', ['run', '--silent', ...args]);
+  return code === 0 ? { ...noCounts, passed: 1 } : { ...noCounts, failed: 1 };
+}
+
+async function vitest(title: string, projects: string[]): Promise<Counts> {
+  console.log(`\n== ${title}`);
+  const report = join(reports, `${projects.join('-')}.json`);
+  const args = projects.flatMap((project) => ['--project', project]);
+  const code = await run('npx', [
+    'vitest',
+    'run',
+    ...args,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ]);
+  try {
+    const counts = countsOf(JSON.parse(readFileSync(report, 'utf8')));
+    return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  } catch {
+    return { ...noCounts, failed: 1 };
+  }
+}
+
+async function demo(scenario: string): Promise<Counts> {
+  console.log(`\n== demo: ${scenario}`);
+  const code = await run(process.execPath, [join(root, 'scripts/demo.ts'), '--scenario', scenario]);
+  return code === 0 ? { ...noCounts, passed: 1 } : { ...noCounts, failed: 1 };
+}
+
+let counts = await step('format and lint', ['lint']);
+counts = add(counts, await step('types', ['types']));
+counts = add(counts, await vitest('unit tests', ['node', 'workerd']));
+
+const engine = await acquireDockerEngine(reports, console.log).catch((error: Error) => {
+  console.error(error.message);
+  return null;
+});
+if (engine) {
+  counts = add(counts, await vitest('tests with Docker', ['docker']));
+  for (const scenario of scenarioNames) counts = add(counts, await demo(scenario));
+  await engine.release();
+} else {
+  const left = 1 + scenarioNames.length;
+  counts = add(counts, process.env.CI ? { ...noCounts, failed: left } : { ...noCounts, skipped: left });
+}
+
+console.log(`\n${formatCounts(counts)}`);
+process.exit(counts.failed === 0 ? 0 : 1);
