@@ -99,22 +99,36 @@ function firstErrorOf(
     : { line: closing, text: (lines[closing - 1] ?? '').trim().slice(0, 500) };
 }
 
-/** What the block says went wrong: pytest's `E` lines, then a line that begins with an error's class, then any. */
-const MESSAGE_LINES = [
-  /^E {3,}\S/,
-  /^\s*(?:\[junit\] *(?:=> )?)?(?:Caused by: )?[\w.$]{0,200}(?:Error|Exception)\b/,
-  ERROR_WORD,
-];
+/** A line that begins with the class of an error. */
+const ERROR_CLASS = /^\s*(?:\[junit\] *(?:=> )?)?(?:Caused by: )?[\w.$]{0,200}(?:Error|Exception)\b/;
 
+/** The line of the block that says what went wrong, best source first. */
 function messageIn(lines: readonly string[], test: FailingTest): FailingTest['message'] {
-  for (const pattern of MESSAGE_LINES) {
-    for (let line = test.fromLine; line <= test.toLine; line += 1) {
-      const text = lines[line - 1] ?? '';
-      if (!test.nameLines.includes(line) && pattern.test(text))
-        return { line, text: text.trim().slice(0, 300) };
-    }
-  }
-  return null;
+  const block = lines.slice(test.fromLine - 1, test.toLine);
+  const isName = (index: number) => test.nameLines.includes(test.fromLine + index);
+  const find = (pattern: RegExp) => block.findIndex((text, index) => !isName(index) && pattern.test(text));
+  const searches = [
+    () => lastPytestError(block),
+    () => tapError(block),
+    () => find(ERROR_CLASS),
+    () => find(ERROR_WORD),
+  ];
+  let index = -1;
+  for (const search of searches) if (index === -1) index = search();
+  if (index === -1) return null;
+  return { line: test.fromLine + index, text: (block[index] ?? '').trim().slice(0, 300) };
+}
+
+/** pytest shows what was raised first first; the last group of `E` lines is what failed the test. */
+function lastPytestError(block: readonly string[]): number {
+  const isError = (text: string | undefined) => text !== undefined && /^E(?:\s|$)/.test(text);
+  return block.findLastIndex((text, index) => /^E {3,}\S/.test(text) && !isError(block[index - 1]));
+}
+
+/** YAML of TAP: `error: 'message'`, or `error: |-` with the message below. */
+function tapError(block: readonly string[]): number {
+  const index = block.findIndex((text) => /^ *error: /.test(text));
+  return index !== -1 && /: [|>]-?$/.test(block[index] ?? '') ? index + 1 : index;
 }
 
 function stated(lines: readonly string[]): number | undefined {

@@ -26,7 +26,7 @@ export function codeErrors(lines: readonly string[]): CodeError[] {
     }
     const found =
       eslint(line, eslintFile) ??
-      (line.includes(':') || line.includes('(') ? located(line, lines[at + 1] ?? '') : null);
+      (line.includes(':') || line.includes('(') ? located(line, lines, at) : null);
     if (found) errors.push({ ...found, atLine: at + 1 });
   }
   return errors;
@@ -46,10 +46,11 @@ function eslint(line: string, file: string | null): Found | null {
     : null;
 }
 
-function located(line: string, next: string): Found | null {
+function located(line: string, lines: readonly string[], at: number): Found | null {
+  const next = lines[at + 1] ?? '';
   return (
     typescript(line) ??
-    biome(line, next) ??
+    biome(line, lines, at) ??
     packageManager(line) ??
     rust(line, next) ??
     java(line) ??
@@ -68,14 +69,17 @@ function typescript(line: string): Found | null {
   return bare ? found('tsc', undefined, undefined, undefined, bare) : null;
 }
 
-/** Biome prints the rule in the heading and the message three lines below. */
-function biome(line: string, next: string): Found | null {
+/** Biome prints the rule in the heading and the message behind a cross, two lines below. */
+function biome(line: string, lines: readonly string[], at: number): Found | null {
   if (!line.includes('━━')) return null;
+  const message = lines.slice(at + 1, at + 6).find((text) => /^\s*[×✖!] /.test(text));
   const match =
     /^(\S{1,400}?)(?::(\d+):(\d+))? ((?:lint\/|assist\/|parse|format|organizeImports|suppressions\/)\S*) /.exec(
       line,
     );
-  return match ? found('biome', match[1], match[2], match[3], `${match[4]} ${next.trim()}`.trim()) : null;
+  return match
+    ? found('biome', match[1], match[2], match[3], `${match[4]} ${message?.trim().slice(2) ?? ''}`.trim())
+    : null;
 }
 
 function packageManager(line: string): Found | null {

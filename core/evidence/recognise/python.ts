@@ -1,8 +1,10 @@
 import { blockEnd, type FailingTest, failing, type Recogniser } from './found.ts';
 
-const SUMMARY = /^(?:FAILED|ERROR) (\S+?\.pyx?)((?:::.*)?)$/;
+const SUMMARY = /^(?:FAILED|ERROR|SUBFAIL(?:ED)?(\(.{0,100}?\)|\[.{0,100}?\])?) (\S+?\.pyx?)((?:::.*)?)$/;
 const VERBOSE =
   /^(?:\[gw\d+\] +(?:\[ *\d+%\] +)?(?:FAILED|ERROR) +)?(\S+\.pyx?)(::.+?) (?:FAILED|ERROR)(?: +\[ *\d+%\])?$/;
+/** What headings of errors outside a test's body say before its name. */
+const NOT_A_NAME = /^ERROR (?:at (?:setup|teardown) of|collecting) /;
 /** pytest prints the source of every frame before it says what went wrong. */
 const MAX_TRACE_LINES = 3_000;
 const HEADING = /^_{3,} (.{1,400}) _{3,}$/;
@@ -10,7 +12,7 @@ const HEADING = /^_{3,} (.{1,400}) _{3,}$/;
 /** pytest: the short summary (`FAILED file::test - message`), else verbose lines, else the headings of FAILURES. */
 export const pytest: Recogniser = (lines) => {
   const blocks = readHeadings(lines);
-  const byTitle = new Map(blocks.map((block) => [block.title.replace(/^ERROR collecting /, ''), block]));
+  const byTitle = new Map(blocks.map((block) => [block.title.replace(NOT_A_NAME, ''), block]));
   const named = new Map<string, FailingTest>();
   const add = (file: string, tail: string, at: number) => {
     const parts = tail.split('::').filter((part) => part !== '');
@@ -27,7 +29,7 @@ export const pytest: Recogniser = (lines) => {
     const line = lines[at] ?? '';
     if (!line.includes('.py') || !(line.includes('FAILED') || line.startsWith('ERROR '))) continue;
     const summary = SUMMARY.exec(withoutMessage(line));
-    if (summary) add(summary[1] ?? '', summary[2] ?? '', at);
+    if (summary) add(summary[2] ?? '', `${summary[3] ?? ''}${summary[1] ? ` ${summary[1]}` : ''}`, at);
     else {
       const verbose = VERBOSE.exec(line.trimEnd());
       if (verbose) add(verbose[1] ?? '', verbose[2] ?? '', at);
@@ -37,7 +39,7 @@ export const pytest: Recogniser = (lines) => {
   return blocks.map((block) =>
     failing({
       framework: 'pytest',
-      path: block.title.replace(/^ERROR (?:at (?:setup|teardown) of|collecting) /, '').split('.'),
+      path: block.title.replace(NOT_A_NAME, '').split('.'),
       separator: '.',
       at: block.at,
       end: block.end,
@@ -45,17 +47,13 @@ export const pytest: Recogniser = (lines) => {
   );
 };
 
-/** Parameters may hold ` - ` themselves, so a message begins after the closing bracket. */
+/** Parameters may hold ` - ` themselves, so after a bracket the message begins behind the closing one. */
 function withoutMessage(line: string): string {
-  const bracket = line.indexOf('[');
-  const close = bracket === -1 ? -1 : line.lastIndexOf(']');
   const dash = line.indexOf(' - ');
-  if (dash === -1) return line.trimEnd();
-  if (bracket !== -1 && bracket < dash && close > dash) {
-    const afterBracket = line.indexOf('] - ', dash);
-    return afterBracket === -1 ? line.trimEnd() : line.slice(0, afterBracket + 1);
-  }
-  return line.slice(0, dash).trimEnd();
+  const bracket = line.indexOf('[', line.indexOf('::'));
+  const isParameter = bracket !== -1 && bracket < dash;
+  const end = isParameter ? line.indexOf('] - ', bracket) + 1 : dash;
+  return (end > 0 ? line.slice(0, end) : line).trimEnd();
 }
 
 function readHeadings(lines: readonly string[]): { title: string; at: number; end: number }[] {
