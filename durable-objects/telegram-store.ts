@@ -1,3 +1,4 @@
+import { decideAfterFailure } from '../core/outbox/backoff.ts';
 import { splitHtml } from '../workers/adapters/telegram/split-html.ts';
 import { Journal, sha256Hex } from './journal.ts';
 import { auditRowOf } from './journal-audit.ts';
@@ -6,9 +7,8 @@ import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
 import type { TelegramRpc } from './rpc.ts';
 import type { Sql } from './sql.ts';
-import { nextSlotAt, PACING_WINDOW_MS, type Sent } from './telegram-pacing.ts';
 import { telegramMigrations } from './telegram-migrations.ts';
-import { decideAfterFailure } from '../core/outbox/backoff.ts';
+import { nextSlotAt, PACING_WINDOW_MS, type Sent } from './telegram-pacing.ts';
 
 /** Below Telegram’s 4,096: the remark on a repeated message must fit too. */
 const PART_LIMIT = 4_000;
@@ -152,7 +152,9 @@ export class TelegramStore {
       `SELECT * FROM posts WHERE n IN (
          SELECT min(n) FROM posts WHERE state IN ('pending', 'sending') GROUP BY lane) ORDER BY n`,
     );
-    const sent = this.#sql.all<Sent & Record<string, string | number>>('SELECT chat, at FROM sends ORDER BY at');
+    const sent = this.#sql.all<Sent & Record<string, string | number>>(
+      'SELECT chat, at FROM sends ORDER BY at',
+    );
     return rows.map(postOf).map((post) => ({
       post,
       at: Math.max(post.nextAt, post.kind === 'callback' ? 0 : nextSlotAt(sent, post.chat)),
@@ -170,7 +172,11 @@ export class TelegramStore {
 
   sent(post: Post, messageId: number | null, at: number): void {
     this.#transaction(() => {
-      this.#sql.run(`UPDATE posts SET state = 'sent', message_id = ?, error = NULL WHERE n = ?`, messageId, post.n);
+      this.#sql.run(
+        `UPDATE posts SET state = 'sent', message_id = ?, error = NULL WHERE n = ?`,
+        messageId,
+        post.n,
+      );
       const { key, part, kind, chat, doubtful: repeated } = post;
       if (kind !== 'callback') this.#note(at, `telegram_${kind}`, { key, part, chat, messageId, repeated });
     });
@@ -200,7 +206,9 @@ export class TelegramStore {
   }
 
   retry(key: string, at: number): boolean {
-    const dead = this.#sql.all<PostRow>(`SELECT * FROM posts WHERE key = ? AND state = 'dead'`, key).map(postOf);
+    const dead = this.#sql
+      .all<PostRow>(`SELECT * FROM posts WHERE key = ? AND state = 'dead'`, key)
+      .map(postOf);
     this.#transaction(() => {
       for (const post of dead) {
         this.#sql.run(`UPDATE posts SET state = 'pending', tries = 0, next_at = ? WHERE n = ?`, at, post.n);
@@ -212,7 +220,10 @@ export class TelegramStore {
   }
 
   lastPart(key: string): Post | null {
-    const row = this.#sql.all<PostRow>('SELECT * FROM posts WHERE key = ? ORDER BY part DESC LIMIT 1', key)[0];
+    const row = this.#sql.all<PostRow>(
+      'SELECT * FROM posts WHERE key = ? ORDER BY part DESC LIMIT 1',
+      key,
+    )[0];
     return row ? postOf(row) : null;
   }
 

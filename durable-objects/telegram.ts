@@ -90,7 +90,9 @@ export class Telegram extends DurableObject<Env> implements TelegramRpc {
 
   #arm(): void {
     const nowMs = Date.now();
-    const due = this.#store.heads().map(({ post, at }) => (this.#inFlight.has(post.lane) ? nowMs + SAFETY_MS : at));
+    const due = this.#store
+      .heads()
+      .map(({ post, at }) => (this.#inFlight.has(post.lane) ? nowMs + SAFETY_MS : at));
     const flushAt = this.#flush.nextAt();
     if (flushAt !== null) due.push(flushAt <= nowMs ? nowMs + SAFETY_MS : flushAt);
     this.#alarm.set(due.length === 0 ? null : Math.max(nowMs, Math.min(...due)));

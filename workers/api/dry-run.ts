@@ -4,8 +4,8 @@ import { incidentStub } from '../../durable-objects/stubs.ts';
 import { azureDevOpsProjects, type Env, operatorTelegramId } from '../env.ts';
 import { readAzureDevOpsHook } from '../intake/azure-devops/hook.ts';
 import { parseUpdate } from '../intake/telegram/parse.ts';
-import { eventIdOf } from '../routing/event-ids.ts';
 import { resolveAzureDevOps } from '../routing/deliver-azure-devops.ts';
+import { eventIdOf } from '../routing/event-ids.ts';
 import type { InboxPayload } from '../routing/inbox-event.ts';
 import { parseOperatorCommand } from '../routing/operator-command.ts';
 import { SubjectCollector } from '../subjects.ts';
@@ -41,7 +41,11 @@ const nothing = (status: DryRun['status'], reason: string | null, about: Partial
 });
 
 /** Parses, resolves and decides as for a real delivery, and writes nothing, the memory of deliveries included. */
-export async function dryRun(env: Env, request: z.infer<typeof dryRunSchema>, nowMs: number): Promise<DryRun> {
+export async function dryRun(
+  env: Env,
+  request: z.infer<typeof dryRunSchema>,
+  nowMs: number,
+): Promise<DryRun> {
   const text = typeof request.body === 'string' ? request.body : JSON.stringify(request.body);
   switch (request.source) {
     case 'azure-devops':
@@ -68,7 +72,8 @@ async function dryRunAzureDevOps(env: Env, text: string, nowMs: number): Promise
   }
   const { incident, key } = resolution;
   const stub = incidentStub(env, incident);
-  if (key === null && (await stub.view()) === null) return nothing('ignored', 'no incident is open for it', about);
+  if (key === null && (await stub.view()) === null)
+    return nothing('ignored', 'no incident is open for it', about);
   const decision = await stub.dryRun(resolution.event, nowMs);
   return { ...nothing('accepted', null, about), incident, ...decision };
 }

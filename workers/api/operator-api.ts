@@ -18,11 +18,11 @@ import { Refusal } from '../problems.ts';
 import { acceptEvent, auditAction } from '../routing/accept.ts';
 import { replayDeadLetter } from '../routing/replay.ts';
 import { dryRun, dryRunSchema } from './dry-run.ts';
+import { GROUPS, groupSchema } from './groups.ts';
 import { jsonBody } from './json-body.ts';
 import { pageOf } from './page.ts';
 import { requireOperator } from './require-operator.ts';
 import { statusOf } from './status.ts';
-import { GROUPS, groupSchema } from './groups.ts';
 
 /** The operator’s token acts as this person. */
 const OPERATOR = 'operator';
@@ -63,7 +63,10 @@ operatorApi.post('/incidents/:id/replay', async (context) => {
 });
 
 operatorApi.get('/groups', async (context) =>
-  context.json({ items: await Promise.all(GROUPS.map((group) => groupLine(context.env, group))), cursor: null }),
+  context.json({
+    items: await Promise.all(GROUPS.map((group) => groupLine(context.env, group))),
+    cursor: null,
+  }),
 );
 
 operatorApi.get('/groups/:group/messages', async (context) => {
@@ -100,7 +103,8 @@ operatorApi.post('/dead-letters/:id/replay', async (context) => {
   const letter = await findDeadLetter(context.env.DB, id);
   if (letter === null) throw new Refusal('not_found');
   await auditOperator(context.env, 'dead_letter_replay', { id });
-  if (!(await replayDeadLetter(context.env, letter))) throw new Refusal('conflict', 'it is not dead any more');
+  if (!(await replayDeadLetter(context.env, letter)))
+    throw new Refusal('conflict', 'it is not dead any more');
   return context.json({ id, status: 'replayed' }, 202);
 });
 
@@ -162,7 +166,8 @@ operatorApi.put('/relay-routes/:from/:to', async (context) => {
 operatorApi.delete('/relay-routes/:from/:to', async (context) => {
   const { from, to } = routeOf(context.req.param());
   await auditOperator(context.env, 'relay_route_removed', { from, to });
-  if (!(await relayPolicyStub(context.env).remove(from, to, OPERATOR, Date.now()))) throw new Refusal('not_found');
+  if (!(await relayPolicyStub(context.env).remove(from, to, OPERATOR, Date.now())))
+    throw new Refusal('not_found');
   return context.json({ from, to, allowed: false });
 });
 
@@ -179,6 +184,8 @@ async function groupLine(env: Env, group: string) {
 }
 
 function evidenceOf(state: unknown): unknown {
-  const parsedState = z.looseObject({ episode: z.looseObject({ evidence: z.unknown() }).nullish() }).safeParse(state);
+  const parsedState = z
+    .looseObject({ episode: z.looseObject({ evidence: z.unknown() }).nullish() })
+    .safeParse(state);
   return parsedState.success ? (parsedState.data.episode?.evidence ?? null) : null;
 }

@@ -3,7 +3,11 @@ import { Refusal } from '../problems.ts';
 
 const pageSchema = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(200).nullish().transform((cursor) => cursor ?? null),
+  cursor: z
+    .string()
+    .max(200)
+    .nullish()
+    .transform((cursor) => cursor ?? null),
 });
 
 export interface Page {

@@ -12,7 +12,11 @@ export const requireOperator = createMiddleware<{ Bindings: Env }>(async (contex
     at: Date.now(),
     actor: 'api',
     action: 'api_unauthorized',
-    data: { method: context.req.method, path: context.req.path.slice(0, 200), token: given ? 'wrong' : 'missing' },
+    data: {
+      method: context.req.method,
+      path: context.req.path.slice(0, 200),
+      token: given ? 'wrong' : 'missing',
+    },
     subjects: {},
   });
   return problemResponse('unauthorized');

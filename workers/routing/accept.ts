@@ -28,7 +28,10 @@ export async function acceptEvent(env: Env, incoming: Incoming): Promise<Accepte
   const bytes = incoming.body === null ? null : new TextEncoder().encode(incoming.body);
   const isLarge = bytes !== null && bytes.byteLength > INLINE_LIMIT_BYTES;
   const artifact = isLarge
-    ? await putArtifact(env.ARTIFACTS, bytes, { name: `body-${event}`, contentType: 'text/plain; charset=utf-8' })
+    ? await putArtifact(env.ARTIFACTS, bytes, {
+        name: `body-${event}`,
+        contentType: 'text/plain; charset=utf-8',
+      })
     : null;
   const { status } = await inboxShard(env, shardOf(event)).accept({
     ...incoming,

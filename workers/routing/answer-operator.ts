@@ -54,7 +54,13 @@ async function perform(env: Env, command: OperatorCommand, nowMs: number): Promi
 }
 
 async function stopOrResume(env: Env, what: 'stop' | 'resume', nowMs: number): Promise<string> {
-  await auditAction(env, { at: nowMs, actor: 'operator', action: what, data: { via: 'telegram' }, subjects: {} });
+  await auditAction(env, {
+    at: nowMs,
+    actor: 'operator',
+    action: what,
+    data: { via: 'telegram' },
+    subjects: {},
+  });
   await runPoolStub(env)[what]('operator', nowMs);
   return what === 'stop'
     ? 'Stopped: no new agent session starts until /resume.'

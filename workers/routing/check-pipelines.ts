@@ -61,7 +61,13 @@ async function checkProject(
   return checks;
 }
 
-function reconcile(env: Env, api: AzureDevOps, project: string, build: Build, nowMs: number): Promise<Accepted> {
+function reconcile(
+  env: Env,
+  api: AzureDevOps,
+  project: string,
+  build: Build,
+  nowMs: number,
+): Promise<Accepted> {
   return acceptEvent(env, {
     source: 'reconcile',
     delivery: `${api.organisation}/${project}/${build.id}/${build.result}/${build.finishTime ?? ''}`,

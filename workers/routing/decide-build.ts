@@ -1,5 +1,5 @@
-import { incidentKey, parseFixBranch } from '../../core/loops/pipeline-recovery/key.ts';
 import type { BuildFacts, PipelineEvent } from '../../core/loops/pipeline-recovery/events.ts';
+import { incidentKey, parseFixBranch } from '../../core/loops/pipeline-recovery/key.ts';
 import type { BuildResult, BuildStatus } from '../adapters/azure-devops/builds.ts';
 
 export type BuildVerdict =

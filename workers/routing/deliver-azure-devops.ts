@@ -1,10 +1,15 @@
-import { parseFixBranch } from '../../core/loops/pipeline-recovery/key.ts';
 import { derivedId } from '../../core/contracts/ids.ts';
+import type { PipelineEvent } from '../../core/loops/pipeline-recovery/events.ts';
+import { parseFixBranch } from '../../core/loops/pipeline-recovery/key.ts';
 import { groupQueueStub, incidentStub } from '../../durable-objects/stubs.ts';
 import { fetchBuildFacts } from '../adapters/azure-devops/build-facts.ts';
 import { type Build, getBuild } from '../adapters/azure-devops/builds.ts';
 import { type AzureDevOps, azureDevOpsClient } from '../adapters/azure-devops/client.ts';
-import { findPullRequestById, getPullRequest, type PullRequest } from '../adapters/azure-devops/pull-requests.ts';
+import {
+  findPullRequestById,
+  getPullRequest,
+  type PullRequest,
+} from '../adapters/azure-devops/pull-requests.ts';
 import { azureDevOpsSettings, type Env } from '../env.ts';
 import type { AzureDevOpsEvent } from '../intake/azure-devops/parse.ts';
 import { SubjectCollector, type SubjectTexts } from '../subjects.ts';
@@ -12,7 +17,6 @@ import { addressOfBuild, buildEvent, decideBuildVerdict } from './decide-build.t
 import { buildEventId, incidentIdOf } from './event-ids.ts';
 import type { Delivered } from './inbox-event.ts';
 import { resolveProject } from './projects.ts';
-import type { PipelineEvent } from '../../core/loops/pipeline-recovery/events.ts';
 
 /** What an event of Azure DevOps comes to: a thing for an incident, or an end right here. */
 export type Resolution =
@@ -65,7 +69,8 @@ async function resolveBuild(api: AzureDevOps, project: string, id: number): Prom
     );
   const verdict = decideBuildVerdict(build);
   if (verdict.kind === 'ignore') return end('ignored', verdict.reason);
-  if (isElsewhere(build)) return end('ignored', `the code of pipeline ${build.definition.id} is not in Azure Repos`);
+  if (isElsewhere(build))
+    return end('ignored', `the code of pipeline ${build.definition.id} is not in Azure Repos`);
   const subjects = new SubjectCollector();
   const facts = await fetchBuildFacts(api, build, subjects);
   const address = addressOfBuild(facts);

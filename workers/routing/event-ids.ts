@@ -19,7 +19,10 @@ export async function buildEventId(
   organisation: string,
   build: { id: number; result: string; finishedAt: number },
 ): Promise<string> {
-  return derivedId('evt', await digest(`build\n${organisation.toLowerCase()}\n${build.id}\n${build.result}\n${build.finishedAt}`));
+  return derivedId(
+    'evt',
+    await digest(`build\n${organisation.toLowerCase()}\n${build.id}\n${build.result}\n${build.finishedAt}`),
+  );
 }
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';

@@ -25,7 +25,8 @@ export const helpText = [
 
 export const unknownText = `That I do not understand yet.\n${helpText}`;
 
-const branchOf = (ref: string): string => ref.replace(/^refs\/heads\//, '').replace(/^refs\/pull\/(\d+)\/merge$/, 'PR $1');
+const branchOf = (ref: string): string =>
+  ref.replace(/^refs\/heads\//, '').replace(/^refs\/pull\/(\d+)\/merge$/, 'PR $1');
 
 export function checkText(checks: readonly PipelineCheck[]): string {
   if (checks.length === 0) return 'No completed build in the last 14 days.';
@@ -40,14 +41,19 @@ export function checkText(checks: readonly PipelineCheck[]): string {
     );
   if (failed.length > MAX_LINES) lines.push(`… and ${failed.length - MAX_LINES} more`);
   const others = `${green} of ${checks.length} branches did not fail at their latest build.`;
-  return failed.length === 0 ? `All well: ${others}` : [`${failed.length} failed:`, ...lines, others].join('\n');
+  return failed.length === 0
+    ? `All well: ${others}`
+    : [`${failed.length} failed:`, ...lines, others].join('\n');
 }
 
 export function incidentsText(incidents: readonly IncidentLine[]): string {
   if (incidents.length === 0) return 'No incident is open.';
   const lines = incidents
     .slice(0, MAX_LINES)
-    .map(({ id, status, title }) => `• <b>${html(status, 30)}</b> ${html(title, 120)}\n  <code>${html(id, 40)}</code>`);
+    .map(
+      ({ id, status, title }) =>
+        `• <b>${html(status, 30)}</b> ${html(title, 120)}\n  <code>${html(id, 40)}</code>`,
+    );
   if (incidents.length > MAX_LINES) lines.push(`… and ${incidents.length - MAX_LINES} more`);
   return [`${incidents.length} open:`, ...lines].join('\n');
 }
@@ -60,7 +66,8 @@ export function statusText(pool: Pool, open: number, nowMs: number): string {
     `Open incidents: ${open}`,
     `Agent sessions: ${pool.leases.length} of ${pool.slots}, ${pool.waiting.length} waiting`,
   ];
-  for (const { run, group } of pool.leases.slice(0, 5)) lines.push(`• ${html(group, 30)} <code>${html(run, 40)}</code>`);
+  for (const { run, group } of pool.leases.slice(0, 5))
+    lines.push(`• ${html(group, 30)} <code>${html(run, 40)}</code>`);
   if (pool.runners.length === 0) lines.push('No runner has reported yet.');
   for (const { name, lastSeenAt, running, capacity, problems } of pool.runners)
     lines.push(

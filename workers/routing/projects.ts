@@ -1,5 +1,5 @@
-import type { AzureDevOps } from '../adapters/azure-devops/client.ts';
 import { getProjectName } from '../adapters/azure-devops/builds.ts';
+import type { AzureDevOps } from '../adapters/azure-devops/client.ts';
 import type { ProjectRef } from '../intake/azure-devops/parse.ts';
 
 /** The configured spelling of a project’s name; null where it is not one of ours. */

@@ -1,4 +1,10 @@
-import { groupQueueStub, inboxByName, incidentStub, runStub, telegramStub } from '../../durable-objects/stubs.ts';
+import {
+  groupQueueStub,
+  inboxByName,
+  incidentStub,
+  runStub,
+  telegramStub,
+} from '../../durable-objects/stubs.ts';
 import type { Env } from '../env.ts';
 
 /** Where a dead letter lies: kind and name of its object, and its key there. */
@@ -9,7 +15,10 @@ export interface DeadLetterAddress {
 }
 
 /** Puts a dead letter back into its outbox; false when it is not dead (any more). */
-export async function replayDeadLetter(env: Env, { objectType, object, key }: DeadLetterAddress): Promise<boolean> {
+export async function replayDeadLetter(
+  env: Env,
+  { objectType, object, key }: DeadLetterAddress,
+): Promise<boolean> {
   switch (objectType) {
     case 'incident':
       return incidentStub(env, object).retryEffect(key);

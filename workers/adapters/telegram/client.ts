@@ -68,7 +68,9 @@ export function telegramClient({ apiRoot, token }: TelegramSettings): TelegramCl
             ? {}
             : {
                 reply_markup: {
-                  inline_keyboard: [buttons.map((button) => ({ text: button.text, callback_data: button.action }))],
+                  inline_keyboard: [
+                    buttons.map((button) => ({ text: button.text, callback_data: button.action })),
+                  ],
                 },
               }),
         }),

@@ -72,5 +72,7 @@ const ENTITIES: Record<string, string> = { '&lt;': '<', '&gt;': '>', '&amp;': '&
 
 /** The text without its formatting: the last resort when Telegram cannot read the HTML. */
 export function plainOfHtml(html: string): string {
-  return html.replace(/<\/?[a-z][^<>]*>/gi, '').replace(/&(?:lt|gt|amp|quot);/g, (entity) => ENTITIES[entity] ?? entity);
+  return html
+    .replace(/<\/?[a-z][^<>]*>/gi, '')
+    .replace(/&(?:lt|gt|amp|quot);/g, (entity) => ENTITIES[entity] ?? entity);
 }

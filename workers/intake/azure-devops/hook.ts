@@ -49,11 +49,21 @@ export async function readAzureDevOpsHook(
     refusedBecause,
   });
   if (body.truncated)
-    return refused(`body:${sha256}`, 'oversized', `larger than ${MAX_BODY_BYTES} bytes; only the beginning was kept`);
+    return refused(
+      `body:${sha256}`,
+      'oversized',
+      `larger than ${MAX_BODY_BYTES} bytes; only the beginning was kept`,
+    );
   const parsed = parseAzureDevOpsHook(body.text, sha256);
   if (!parsed.ok) return refused(parsed.delivery, parsed.type, `${parsed.code}: ${parsed.reason}`);
   const { name } = parsed.event.project;
   if (name !== null && configuredProject(name, projects) === null)
     return refused(parsed.delivery, parsed.type, `project ${name} is not in AZURE_DEVOPS_PROJECTS`);
-  return { ...base, delivery: parsed.delivery, type: parsed.type, payload: parsed.event, refusedBecause: null };
+  return {
+    ...base,
+    delivery: parsed.delivery,
+    type: parsed.type,
+    payload: parsed.event,
+    refusedBecause: null,
+  };
 }

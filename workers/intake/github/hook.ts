@@ -28,7 +28,8 @@ export const githubHook = new Hono<{ Bindings: Env }>().post('/', async (context
     });
     return problemResponse('unauthorized');
   }
-  const delivery = req.header('x-github-delivery') ?? `body:${await sha256Of(new TextEncoder().encode(body.text))}`;
+  const delivery =
+    req.header('x-github-delivery') ?? `body:${await sha256Of(new TextEncoder().encode(body.text))}`;
   const accepted = await acceptEvent(env, {
     source: 'github',
     delivery,
@@ -41,7 +42,11 @@ export const githubHook = new Hono<{ Bindings: Env }>().post('/', async (context
   return context.json(accepted, 202);
 });
 
-async function isSigned(body: string, signature: string | undefined, secrets: readonly string[]): Promise<boolean> {
+async function isSigned(
+  body: string,
+  signature: string | undefined,
+  secrets: readonly string[],
+): Promise<boolean> {
   if (!signature?.startsWith('sha256=')) return false;
   let found = false;
   for (const secret of secrets) {

@@ -21,9 +21,7 @@ const messageSchema = z.looseObject({
 const updateSchema = z.looseObject({
   update_id: z.number().int(),
   message: messageSchema.nullish(),
-  callback_query: z
-    .looseObject({ id: z.string(), from: userSchema, data: z.string().nullish() })
-    .nullish(),
+  callback_query: z.looseObject({ id: z.string(), from: userSchema, data: z.string().nullish() }).nullish(),
 });
 
 export type ParsedUpdate =
