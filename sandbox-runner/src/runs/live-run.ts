@@ -5,7 +5,7 @@ import { clip } from '../../../core/text/plain.ts';
 import type { Logger } from '../logger.ts';
 import type { Sandbox, SandboxBackend, SandboxEnd, SandboxEvent } from '../sandbox.ts';
 import type { ArtifactStore } from '../worker/artifact-store.ts';
-import type { EventSpool } from '../worker/event-spool.ts';
+import type { EventPayload, EventSpool } from '../worker/event-spool.ts';
 import { type RunToolDeps, RunTools } from './run-tools.ts';
 
 export interface LiveRunDeps extends RunToolDeps {
@@ -23,6 +23,8 @@ const TOOL_TEXT_CHARS = 4_096;
 const SAID_CHARS = 16_000;
 const DETAIL_CHARS = 4_000;
 
+type EventArguments = [payload: EventPayload, artifacts?: Artifact[]];
+
 /** Why we ended a run; it outranks what the container says of its own end. */
 interface Stop {
   reason: RunEndReason;
@@ -36,6 +38,9 @@ export class LiveRun {
   readonly #deps: LiveRunDeps;
   readonly #tools: RunTools;
   readonly #startedAtMs: number;
+  readonly #began = Promise.withResolvers<void>();
+  /** What an eager agent did before we heard that it runs; null once that is told. */
+  #early: EventArguments[] | null = [];
   #sandbox: Sandbox | null = null;
   #stop: Stop | null = null;
   #lastSignAtMs: number;
@@ -99,8 +104,9 @@ export class LiveRun {
         tools,
       },
       {
-        onTool: (call) => {
+        onTool: async (call) => {
           this.#lastSignAtMs = this.#deps.nowMs();
+          await this.#began.promise;
           return this.#tools.call(call);
         },
         onEvent: (event) => this.#onEvent(event),
@@ -113,15 +119,21 @@ export class LiveRun {
     this.#sandbox = sandbox;
     this.#lastSignAtMs = this.#deps.nowMs();
     const { imageTag: image, imageDigest, container } = sandbox;
-    this.#append({ type: 'started', data: { image, imageDigest, container } });
+    this.#begin([{ type: 'started', data: { image, imageDigest, container } }]);
     if (this.#stop) this.#kill();
     return sandbox.ended;
   }
 
-  #append(
-    ...payload: Parameters<EventSpool['append']> extends [string, number, ...infer Rest] ? Rest : never
-  ) {
-    this.#deps.spool.append(this.request.id, this.request.fence, ...payload);
+  #begin(first: EventArguments | null): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const event of first ? [first, ...early] : early) this.#append(...event);
+    this.#began.resolve();
+  }
+
+  #append(...event: EventArguments): void {
+    if (this.#early) this.#early.push(event);
+    else this.#deps.spool.append(this.request.id, this.request.fence, ...event);
   }
 
   #bounded(text: string | null): string | null {
@@ -166,6 +178,7 @@ export class LiveRun {
   }
 
   async #end(end: SandboxEnd): Promise<RunEndReason> {
+    this.#begin(null);
     const transcript = await this.#transcript(end.transcriptPath);
     const { reason, detail } = endOf(end, this.#stop, this.#tools.resultGiven);
     this.#append(
