@@ -11,6 +11,8 @@ export type Env = Cloudflare.Env & Settings;
 /** A setting is missing or malformed. The message names it and says what to do; it never holds a value. */
 export class SettingError extends Error {
   readonly setting: SettingName;
+  /** Waiting changes nothing: what needs the setting fails at once, visibly, and is replayed when it is set. */
+  readonly retryable = false;
 
   constructor(setting: SettingName, wayOut: string) {
     super(`${setting}: ${wayOut}`);
