@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventTypes } from './hook-event.ts';
 import type { AzureDevopsTwin } from './index.ts';
-import { eventTypes } from './payloads.ts';
 import {
   addTinyRepository,
   call,

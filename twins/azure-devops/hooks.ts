@@ -1,7 +1,7 @@
 /** Subscriptions, and the delivery of events to them: in the service's words, with its retries and probation. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type HookEvent, notificationBody } from './hook-event.ts';
 import { type DeliveryState, decideDelivery, type SubscriptionStatus } from './hook-schedule.ts';
-import { type HookEvent, notificationBody } from './payloads.ts';
 import { newGuid, type World } from './world.ts';
 
 export type Subscription = {

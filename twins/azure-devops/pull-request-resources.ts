@@ -1,5 +1,6 @@
 /** The JSON of pull requests, their threads and comments. Pure. */
-import { commitReference, identityJson, remoteUrl, repositoryJson, repositoryUrl } from './resources.ts';
+import { commitReference } from './git-resources.ts';
+import { identityJson, remoteUrl, repositoryJson, repositoryUrl } from './resources.ts';
 import {
   azureTime,
   type PullRequest,

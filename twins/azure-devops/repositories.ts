@@ -1,11 +1,11 @@
 /** Bare repositories: made from a folder or another repository, and changed by a "developer" without a checkout. */
 import { existsSync } from 'node:fs';
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commitTree, GitError, git, resolveCommit, runGit, zeroObjectId } from './git.ts';
 import { installPushPolicy } from './git-http.ts';
-import { guidFrom, type RefUpdate, type Repository, type World, withRepositoryLock } from './world.ts';
+import { guidFrom, type RefUpdate, type Repository, type World } from './world.ts';
 
 export type NewRepository = {
   name: string;
@@ -21,11 +21,12 @@ export type NewRepository = {
 export type NewChange = {
   repository: string;
   branch: string;
-  message: string;
+  /** Absent: the one in the patch, where that is a mail as `git format-patch` writes it. */
+  message?: string;
   author?: { name: string; email: string };
   /** Path to new content; `null` deletes. */
   files?: Record<string, string | null>;
-  /** A unified diff as `git diff` prints it. */
+  /** A unified diff as `git diff` or `git format-patch` prints it. */
   patch?: string;
   /** Where a new branch starts: a branch or commit. Absent: the default branch. */
   from?: string;
@@ -60,7 +61,7 @@ export async function makeRepository(
   await installPushPolicy(repository);
   if (wanted.fromDir !== undefined) await importFolder(repository, wanted.fromDir);
   if (wanted.extraFiles && Object.keys(wanted.extraFiles).length > 0) {
-    await writeChange(repository, {
+    await changeRepository(repository, {
       repository: wanted.name,
       branch,
       message: 'Set up the pipeline',
@@ -93,15 +94,8 @@ async function importFolder(repository: Repository, dir: string): Promise<void> 
   });
 }
 
-/** Commits on top of the branch, under the repository's lock. Throws `GitError` where a patch does not apply. */
-export function changeRepository(
-  repository: Repository,
-  change: NewChange,
-): Promise<{ commitId: string; update: RefUpdate }> {
-  return withRepositoryLock(repository, () => writeChange(repository, change));
-}
-
-async function writeChange(
+/** Commits on top of the branch; the caller holds the repository's lock. Throws `GitError` where a patch does not apply. */
+export async function changeRepository(
   repository: Repository,
   change: NewChange,
 ): Promise<{ commitId: string; update: RefUpdate }> {
@@ -110,11 +104,13 @@ async function writeChange(
   const head = await resolveCommit(gitDir, ref);
   const base = head ?? (await resolveCommit(gitDir, change.from ?? repository.defaultBranch));
   const treeId = await withIndex((index) => writeTree(gitDir, index, base, change));
+  const mail = change.patch === undefined ? undefined : await readMail(change.patch);
+  const message = change.message ?? mail?.message ?? 'Change';
   const commitId = await commitTree(gitDir, {
     treeId,
     parents: base === undefined ? [] : [base],
-    message: change.message.endsWith('\n') ? change.message : `${change.message}\n`,
-    author: change.author ?? developer,
+    message: message.endsWith('\n') ? message : `${message}\n`,
+    author: change.author ?? mail?.author ?? developer,
     atMs: Date.now(),
   });
   const oldObjectId = head ?? zeroObjectId;
@@ -153,10 +149,33 @@ async function applyPatch(gitDir: string, env: Record<string, string>, patch: st
   if (result.exitCode !== 0) throw new GitError(['apply'], result.exitCode, result.stderr);
 }
 
-async function withIndex<T>(work: (indexFile: string) => Promise<T>): Promise<T> {
+type Mail = { author: { name: string; email: string }; message: string };
+
+/** Author and message of a patch that is a mail; undefined where it is a bare diff. */
+async function readMail(patch: string): Promise<Mail | undefined> {
+  if (!/^From[ :]/m.test(patch.split('\ndiff --git ')[0] ?? '')) return undefined;
+  return withTempDir(async (dir) => {
+    const bodyFile = join(dir, 'message');
+    const header = await git(['mailinfo', bodyFile, join(dir, 'patch')], { input: patch, cwd: dir });
+    const field = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, 'm').exec(header)?.[1];
+    const subject = field('Subject');
+    if (subject === undefined) return undefined;
+    const body = (await readFile(bodyFile, 'utf8')).trim();
+    return {
+      author: { name: field('Author') ?? developer.name, email: field('Email') ?? developer.email },
+      message: body === '' ? subject : `${subject}\n\n${body}`,
+    };
+  });
+}
+
+function withIndex<T>(work: (indexFile: string) => Promise<T>): Promise<T> {
+  return withTempDir((dir) => work(join(dir, 'index')));
+}
+
+async function withTempDir<T>(work: (dir: string) => Promise<T>): Promise<T> {
   const dir = await mkdtemp(join(tmpdir(), 'dogwatch-index-'));
   try {
-    return await work(join(dir, 'index'));
+    return await work(dir);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

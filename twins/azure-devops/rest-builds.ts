@@ -1,17 +1,17 @@
 /** REST: builds, their timelines, logs and changes; definitions; build policies. */
 import { jsonReply, type TwinReply } from '../shared/twin-server.ts';
 import { filterBuilds } from './build-filter.ts';
-import { notFound } from './errors.ts';
-import { readCommits, resolveCommit } from './git.ts';
 import {
   buildJson,
   buildPolicyJson,
-  changeJson,
   definitionJson,
   definitionReference,
   logJson,
   timelineJson,
-} from './resources.ts';
+} from './build-resources.ts';
+import { notFound } from './errors.ts';
+import { readCommits, resolveCommit } from './git.ts';
+import { changeJson } from './git-resources.ts';
 import { numberOf, queryOf, type RestCall, type Route, route } from './router.ts';
 import type { Build, Definition, Identity, World } from './world.ts';
 

@@ -2,14 +2,8 @@
 import { jsonReply, type TwinReply } from '../shared/twin-server.ts';
 import { invalidArgument, notFound } from './errors.ts';
 import { type GitCommit, listRefs, readCommits, resolveCommit, runGit } from './git.ts';
-import {
-  commitDetailJson,
-  commitJson,
-  projectJson,
-  refJson,
-  repositoryJson,
-  repositoryUrl,
-} from './resources.ts';
+import { commitDetailJson, commitJson, refJson } from './git-resources.ts';
+import { projectJson, repositoryJson, repositoryUrl } from './resources.ts';
 import { listReply } from './rest-builds.ts';
 import { numberOf, queryOf, type RestCall, type Route, route } from './router.ts';
 import { findRepository, type Repository, type World } from './world.ts';

@@ -1,8 +1,8 @@
 /** REST: service-hook subscriptions of the web hooks consumer. */
 import { jsonReply } from '../shared/twin-server.ts';
 import { invalidArgument, notFound } from './errors.ts';
+import { publisherOf } from './hook-event.ts';
 import type { Hooks, Subscription } from './hooks.ts';
-import { publisherOf } from './payloads.ts';
 import { listReply } from './rest-builds.ts';
 import { type Route, route } from './router.ts';
 import { azureTime, type World } from './world.ts';

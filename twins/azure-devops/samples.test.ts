@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventTypes } from './hook-event.ts';
 import type { AzureDevopsTwin } from './index.ts';
-import { eventTypes } from './payloads.ts';
 import { addTinyRepository, call, itemsOf, type Json, startTwin } from './test-support.ts';
 
 const samplesDir =
