@@ -4,7 +4,8 @@ import { idSchema } from '../../core/contracts/ids.ts';
 import { runStub } from '../../durable-objects/stubs.ts';
 import { getArtifact, putArtifact, sha256Of } from '../artifacts.ts';
 import type { Env } from '../env.ts';
-import { problemResponse, readBytes, verifyRunner } from './runner-signature.ts';
+import { problemResponse } from '../problems.ts';
+import { readBytes, verifyRunner } from './runner-signature.ts';
 
 /**
  * Below the Worker's 128 MB of memory: the signature covers the body, so that the whole of it is held while it

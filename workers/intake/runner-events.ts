@@ -2,7 +2,8 @@ import { Hono } from 'hono';
 import { type RunnerEvent, type RunnerReportAnswer, runnerReportSchema } from '../../core/contracts/run.ts';
 import { runPoolStub, runStub } from '../../durable-objects/stubs.ts';
 import type { Env } from '../env.ts';
-import { jsonOf, problemResponse, readBytes, verifyRunner } from './runner-signature.ts';
+import { problemResponse } from '../problems.ts';
+import { jsonOf, readBytes, verifyRunner } from './runner-signature.ts';
 
 /** 200 events of at most 16 KB, and room for an intent's file list. */
 const MAX_BODY_BYTES = 8 * 1_024 * 1_024;

@@ -4,7 +4,8 @@ import { relayRequestSchema } from '../../core/contracts/run.ts';
 import { groupQueueStub, relayPolicyStub, runPoolStub, runStub } from '../../durable-objects/stubs.ts';
 import { sha256, utf8 } from '../../wire/encoding.ts';
 import type { Env } from '../env.ts';
-import { jsonOf, problemResponse, readBytes, verifyRunner } from './runner-signature.ts';
+import { problemResponse } from '../problems.ts';
+import { jsonOf, readBytes, verifyRunner } from './runner-signature.ts';
 
 const MAX_BODY_BYTES = 256 * 1_024;
 

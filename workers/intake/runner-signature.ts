@@ -1,4 +1,3 @@
-import { type ProblemCode, problemOf } from '../../core/contracts/problem.ts';
 import { runPoolStub } from '../../durable-objects/stubs.ts';
 import type { Bytes } from '../../wire/encoding.ts';
 import { parsePublicKeys } from '../../wire/keys.ts';
@@ -13,15 +12,6 @@ export function verifyRunner(request: Request, body: Bytes, env: Env): Promise<V
     authority: new URL(publicUrl(env)).host,
     nowMs: Date.now(),
     seenNonce: async (keyId, nonce, expiresAtMs) => !(await pool.rememberNonce(keyId, nonce, expiresAtMs)),
-  });
-}
-
-/** An expected refusal as `application/problem+json`. */
-export function problemResponse(code: ProblemCode, detail?: string): Response {
-  const problem = problemOf(code, detail);
-  return Response.json(problem, {
-    status: problem.status,
-    headers: { 'content-type': 'application/problem+json' },
   });
 }
 
