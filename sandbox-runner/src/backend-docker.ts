@@ -1,22 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { runCommands } from './backend-commands.ts';
-import { type BackendOptions, DEFAULT_LIMITS, gatewaySettings, npmEnvironment } from './backend-options.ts';
+import { type BackendOptions, DEFAULT_LIMITS, gatewaySettings } from './backend-options.ts';
 import { boundedOutput } from './backend-output.ts';
-import { decideEnd, openSession } from './backend-session.ts';
-import { connectEngine, DockerError, type Engine } from './docker.ts';
-import { type Container, ownedContainers, removeContainer, startContainer } from './docker-containers.ts';
-import { type Firewall, openFirewall } from './docker-firewall.ts';
-import {
-  createNetwork,
-  livingBridges,
-  ownedNetworks,
-  type RunNetwork,
-  removeNetwork,
-} from './docker-networks.ts';
-import { type Gateway, openGateway } from './gateway/gateway.ts';
+import { decideEnd, openProofGateway, openSession, type Session } from './backend-session.ts';
+import { connectEngine, type Engine } from './docker.ts';
+import { cellName, openCell } from './docker-cell.ts';
+import { Cleanup } from './docker-cleanup.ts';
+import { type Container, ownedContainers, removeContainer } from './docker-containers.ts';
+import { openFirewall } from './docker-firewall.ts';
+import { livingBridges, ownedNetworks, removeNetwork } from './docker-networks.ts';
 import { type AgentImage, ensureAgentImage } from './image.ts';
 import type {
-  CommandResult,
   CommandSpec,
   Sandbox,
   SandboxBackend,
@@ -30,42 +23,20 @@ const LOG_TAIL_BYTES = 64 * 1024;
 /** A session whose budget is spent gets this long to end by itself. */
 const BUDGET_GRACE_MS = 30_000;
 
-/** Undoes what was set up, last first; one failure does not keep the rest from being undone. */
-class Cleanup {
-  #steps: (() => Promise<void>)[] = [];
-  readonly #log: (line: string) => void;
-  constructor(log: (line: string) => void) {
-    this.#log = log;
-  }
-  add(step: () => Promise<void>) {
-    this.#steps.push(step);
-  }
-  async run() {
-    for (const step of this.#steps.splice(0).reverse()) {
-      await step().catch((error: unknown) => this.#log(`cleaning up: ${String(error)}`));
-    }
-  }
-}
-
-const unreachableNetwork = (error: unknown) =>
-  (error as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL'
-    ? new DockerError(
-        "The engine's networks are not on this machine (Docker Desktop, or a remote DOCKER_HOST). The runner must be on the engine's own Linux host; for a demo use --no-docker.",
-        { retryable: false, cause: error },
-      )
-    : error;
-
 /** Sandboxes in containers of a Docker Engine on this host: see sandbox.ts for the contract. */
 export function createDockerBackend(options: BackendOptions): SandboxBackend {
   const engine: Engine = connectEngine();
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const settings = gatewaySettings(options);
-  const firewall: Promise<Firewall> = openFirewall();
-  firewall.then(({ problems }) => {
-    for (const problem of problems()) options.log(problem);
-  });
-  const living = new Set<() => Promise<void>>();
+  const firewall = openFirewall();
+  /** What runs now: how to stop it, and when it has been cleared away. */
+  const living = new Set<{ stop: () => Promise<void>; gone: Promise<unknown> }>();
   let image: Promise<AgentImage> | null = null;
+  let problems: string[] = [];
+  void firewall.then((opened) => {
+    problems = opened.problems();
+    for (const problem of problems) options.log(problem);
+  });
 
   function ensureImage(progress: (line: string) => void): Promise<AgentImage> {
     image ??= ensureAgentImage(engine, { cacheFolder: options.cacheDir, now: () => new Date() }, progress);
@@ -75,229 +46,158 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     return image;
   }
 
-  const nameOf = (label: string) =>
-    `dogwatch-${label.replace(/[^a-zA-Z0-9_.-]/g, '-').slice(0, 60)}-${randomBytes(3).toString('hex')}`;
-
-  /** A network with a gateway in it and the host closed around that. */
-  async function openNetwork(
-    name: string,
-    labels: Record<string, string>,
-    listen: (network: RunNetwork) => Promise<{ gateway: Gateway; close: () => Promise<void> }>,
-    cleanup: Cleanup,
-  ): Promise<{ network: RunNetwork; gateway: Gateway }> {
-    const network = await createNetwork(engine, name, labels);
-    cleanup.add(() => removeNetwork(engine, network.id));
-    const { gateway, close } = await listen(network).catch((error) => {
-      throw unreachableNetwork(error);
-    });
-    cleanup.add(close);
-    await (await firewall).allow(network.bridge, network.gateway, gateway.port);
-    cleanup.add(async () => (await firewall).forget(network.bridge));
-    return { network, gateway };
+  function track(stop: () => Promise<void>, gone: Promise<unknown>) {
+    const entry = { stop, gone };
+    living.add(entry);
+    void gone.catch(() => undefined).finally(() => living.delete(entry));
   }
 
-  const containerOf = (
-    name: string,
-    labels: Record<string, string>,
-    network: RunNetwork,
-    gateway: Gateway,
-    command: string[],
-    env: Record<string, string>,
-    tag: string,
-  ) => ({
-    name,
-    image: tag,
-    network: network.name,
-    labels,
-    env: { DOGWATCH_GATEWAY: gateway.url, ...npmEnvironment(gateway.url), ...env },
-    command,
-    limits,
-  });
+  /** Waits for the container's end, by itself, by its clock or by `kill`, and clears everything away. */
+  function watch(
+    spec: SandboxSpec,
+    session: Session,
+    container: Container,
+    logs: { text(): string },
+    startedAt: number,
+    cleanup: Cleanup,
+  ): Pick<Sandbox, 'ended' | 'kill'> {
+    let killedAs: 'canceled' | 'timeout' | null = null;
+    const kill = async (reason: 'canceled' | 'timeout') => {
+      killedAs ??= reason;
+      await container.kill();
+    };
+    const clock = setTimeout(() => void kill('timeout').catch(() => undefined), spec.timeoutMs);
+    let grace: NodeJS.Timeout | undefined;
+    void session.budgetSpent.then(() => {
+      grace = setTimeout(() => void container.kill().catch(() => undefined), BUDGET_GRACE_MS);
+    });
+    const finish = async (): Promise<SandboxEnd> => {
+      const exit = await container.exited.catch(() => ({ exitCode: -1, outOfMemory: false }));
+      clearTimeout(clock);
+      clearTimeout(grace);
+      const durationMs = Math.round(performance.now() - startedAt);
+      await cleanup.run();
+      const said = session.doors.end();
+      const facts = { killedAs, budgetSpent: session.isBudgetSpent(), said, ...exit };
+      const { reason, detail } = decideEnd({ ...facts, logTail: logs.text().slice(-2_000) });
+      return {
+        reason,
+        detail: detail.slice(0, 4_000),
+        turns: said?.turns ?? session.doors.turns(),
+        durationMs,
+        transcriptPath: session.doors.transcriptPath,
+      };
+    };
+    return { ended: finish(), kill };
+  }
 
   async function start(spec: SandboxSpec, handlers: SandboxHandlers): Promise<Sandbox> {
     const startedAt = performance.now();
-    const elapsed = () => Math.round(performance.now() - startedAt);
     const cleanup = new Cleanup(options.log);
-    const name = nameOf(`${spec.run}-${spec.fence}`);
-    const labels = {
-      'dogwatch.runner': options.runner,
-      'dogwatch.run': spec.run,
-      'dogwatch.fence': String(spec.fence),
-    };
-    let transcriptPath: string | null = null;
-    let agentImage: AgentImage = { tag: '', digest: '' };
+    const name = cellName(`${spec.run}-${spec.fence}`);
+    let found: AgentImage = { tag: '', digest: '' };
+    const described = () => ({ container: name, imageTag: found.tag, imageDigest: found.digest });
     try {
-      agentImage = await ensureImage(options.log);
-      const gatewaysOptions = await settings;
-      let session: Awaited<ReturnType<typeof openSession>> | undefined;
-      const { network, gateway } = await openNetwork(
-        name,
-        labels,
-        async ({ gateway: host }) => {
-          const place = {
-            host,
-            stateDir: options.stateDir,
-            workspaceFolder: WORKSPACE_FOLDER,
-            log: options.log,
-          };
-          session = await openSession(spec, handlers, place, gatewaysOptions);
-          return session;
+      found = await ensureImage(options.log);
+      const gatewaySecrets = await settings;
+      const logs = boundedOutput(LOG_TAIL_BYTES);
+      const opened: { session?: Session } = {};
+      const container = await openCell(
+        engine,
+        await firewall,
+        {
+          name,
+          runner: options.runner,
+          run: spec.run,
+          fence: spec.fence,
+          image: found.digest,
+          command: ['node', '/opt/dogwatch/agent/main.ts'],
+          env: {},
+          limits,
         },
+        async (host) => {
+          const place = { host, stateDir: options.stateDir, workspaceFolder: WORKSPACE_FOLDER };
+          opened.session = await openSession(spec, handlers, { ...place, log: options.log }, gatewaySecrets);
+          return opened.session;
+        },
+        logs.push,
         cleanup,
       );
-      if (!session) throw new Error('unreachable: a network opens with its session');
-      const opened = session;
-      transcriptPath = opened.doors.transcriptPath;
-      const logs = boundedOutput(LOG_TAIL_BYTES);
-      const container = await startContainer(
-        engine,
-        containerOf(
-          name,
-          labels,
-          network,
-          gateway,
-          ['node', '/opt/dogwatch/agent/main.ts'],
-          {},
-          agentImage.digest,
-        ),
-        logs.push,
-      );
-      cleanup.add(() => container.remove());
-
-      let killedAs: 'canceled' | 'timeout' | null = null;
-      const kill = async (reason: 'canceled' | 'timeout') => {
-        killedAs ??= reason;
-        await container.kill();
-      };
-      const clock = setTimeout(() => void kill('timeout').catch(() => undefined), spec.timeoutMs);
-      let graceOver: NodeJS.Timeout | undefined;
-      const budgetWatch = setInterval(() => {
-        if (!opened.budgetSpent() || graceOver) return;
-        graceOver = setTimeout(() => void container.kill().catch(() => undefined), BUDGET_GRACE_MS);
-      }, 1_000);
-      const stop = () => kill('canceled');
-      living.add(stop);
-
-      const finish = async (): Promise<SandboxEnd> => {
-        const exit = await container.exited.catch((error: unknown) => {
-          logs.push(Buffer.from(`\nThe engine lost the container: ${String(error)}`));
-          return { exitCode: -1, outOfMemory: false };
-        });
-        clearTimeout(clock);
-        clearInterval(budgetWatch);
-        clearTimeout(graceOver);
-        living.delete(stop);
-        const durationMs = elapsed();
-        await cleanup.run();
-        const end = decideEnd({
-          killedAs,
-          budgetSpent: opened.budgetSpent(),
-          ...exit,
-          said: opened.doors.end(),
-          logTail: logs.text().slice(-2_000),
-        });
-        const turns = opened.doors.end()?.turns ?? opened.doors.turns();
-        return { ...end, detail: end.detail.slice(0, 4_000), turns, durationMs, transcriptPath };
-      };
-      return {
-        container: name,
-        imageTag: agentImage.tag,
-        imageDigest: agentImage.digest,
-        ended: finish(),
-        kill,
-      };
+      if (!opened.session) throw new Error('unreachable: a cell opens with its session');
+      const { ended, kill } = watch(spec, opened.session, container, logs, startedAt, cleanup);
+      track(() => kill('canceled'), ended);
+      return { ...described(), ended, kill };
     } catch (error) {
       await cleanup.run();
       const detail = (error instanceof Error ? error.message : String(error)).slice(0, 4_000);
       options.log(`${spec.run}: ${detail}`);
-      const end: SandboxEnd = {
-        reason: 'start_failed',
-        detail,
-        turns: 0,
-        durationMs: elapsed(),
-        transcriptPath,
-      };
-      return {
-        container: name,
-        imageTag: agentImage.tag,
-        imageDigest: agentImage.digest,
-        ended: Promise.resolve(end),
-        kill: async () => undefined,
-      };
+      const durationMs = Math.round(performance.now() - startedAt);
+      const end: SandboxEnd = { reason: 'start_failed', detail, turns: 0, durationMs, transcriptPath: null };
+      return { ...described(), ended: Promise.resolve(end), kill: async () => undefined };
     }
   }
 
-  async function runCommand(spec: CommandSpec): Promise<CommandResult> {
-    const cleanup = new Cleanup(options.log);
-    const name = nameOf(`proof-${spec.label}`);
-    const labels = { 'dogwatch.runner': options.runner, 'dogwatch.run': spec.label, 'dogwatch.fence': '0' };
-    const agentImage = await ensureImage(options.log);
-    const gatewaysOptions = await settings;
-    try {
-      const { network, gateway } = await openNetwork(
-        name,
-        labels,
-        async ({ gateway: host }) => {
-          const grant = {
-            routes: ['npm'],
-            repository: null,
-            tools: null,
-            model: null,
-            budgetUsd: 0,
-            doors: null,
-            onUsage: () => undefined,
-            onBudgetSpent: () => undefined,
-          };
-          const opened = await openGateway(host, gatewaysOptions, grant, options.log);
-          return { gateway: opened, close: opened.close };
-        },
-        cleanup,
-      );
-      const container: Container = await startContainer(
-        engine,
-        containerOf(name, labels, network, gateway, ['sleep', 'infinity'], { CI: 'true' }, agentImage.digest),
-        () => undefined,
-      );
-      cleanup.add(() => container.remove());
-      let timedOut = false;
-      const clock = setTimeout(() => {
-        timedOut = true;
-        void container.kill().catch(() => undefined);
-      }, spec.timeoutMs);
-      cleanup.add(async () => clearTimeout(clock));
-      const stop = () => container.kill();
-      living.add(stop);
-      cleanup.add(async () => void living.delete(stop));
-      await container.exec(['mkdir', '-p', WORKSPACE_FOLDER], { folder: '/workspace' });
-      return await runCommands(
-        spec,
-        (command, io) => container.exec(command, { folder: WORKSPACE_FOLDER, ...io }),
-        () => timedOut,
-      );
-    } finally {
-      await cleanup.run();
-    }
+  async function prove(spec: CommandSpec, cleanup: Cleanup) {
+    const { digest } = await ensureImage(options.log);
+    const gatewaySecrets = await settings;
+    const container = await openCell(
+      engine,
+      await firewall,
+      {
+        name: cellName(`proof-${spec.label}`),
+        runner: options.runner,
+        run: spec.label,
+        fence: 0,
+        image: digest,
+        command: ['sleep', 'infinity'],
+        env: { CI: 'true' },
+        limits,
+      },
+      (host) => openProofGateway(host, gatewaySecrets, options.log),
+      () => undefined,
+      cleanup,
+    );
+    let timedOut = false;
+    const clock = setTimeout(() => {
+      timedOut = true;
+      void container.kill().catch(() => undefined);
+    }, spec.timeoutMs);
+    cleanup.add(async () => clearTimeout(clock));
+    await container.exec(['mkdir', '-p', WORKSPACE_FOLDER], { folder: '/workspace' });
+    return runCommands(
+      spec,
+      (command, io) => container.exec(command, { folder: WORKSPACE_FOLDER, ...io }),
+      () => timedOut,
+    );
   }
 
   return {
     ensureImage,
     start,
-    runCommand,
+    runCommand(spec) {
+      const cleanup = new Cleanup(options.log);
+      const result = prove(spec, cleanup).finally(() => cleanup.run());
+      track(() => cleanup.run(), result);
+      return result;
+    },
     async reapOrphans() {
-      const reaped: string[] = [];
+      const reaped = new Set<string>();
       for (const { id, name } of await ownedContainers(engine, options.runner)) {
         await removeContainer(engine, id);
-        reaped.push(name);
+        reaped.add(name);
       }
       for (const { id, name } of await ownedNetworks(engine, options.runner)) {
         await removeNetwork(engine, id);
-        if (!reaped.includes(name)) reaped.push(name);
+        reaped.add(name);
       }
       await (await firewall).reap(await livingBridges(engine));
-      return reaped;
+      return [...reaped];
     },
+    problems: () => problems,
     async close() {
-      await Promise.all([...living].map((stop) => stop().catch(() => undefined)));
+      const all = [...living];
+      await Promise.all(all.map(({ stop }) => stop().catch(() => undefined)));
+      await Promise.allSettled(all.map(({ gone }) => gone));
     },
   };
 }

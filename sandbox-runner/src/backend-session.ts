@@ -8,7 +8,9 @@ import type { SandboxEnd, SandboxHandlers, SandboxSpec } from './sandbox.ts';
 export interface Session {
   gateway: Gateway;
   doors: RunDoors;
-  budgetSpent(): boolean;
+  isBudgetSpent(): boolean;
+  /** Resolves when the spend has reached the budget; else never. */
+  budgetSpent: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,7 +38,8 @@ export async function openSession(
   const folder = join(place.stateDir, 'sandboxes', `${spec.run}.${spec.fence}`);
   const task = taskOf(spec, place.workspaceFolder, settings.auxiliaryModel);
   const doors = await openRunDoors(folder, task, handlers);
-  let budgetSpent = false;
+  const spent = Promise.withResolvers<void>();
+  let isBudgetSpent = false;
   const gateway = await openGateway(
     place.host,
     settings,
@@ -49,7 +52,8 @@ export async function openSession(
       doors,
       onUsage: handlers.onUsage,
       onBudgetSpent: () => {
-        budgetSpent = true;
+        isBudgetSpent = true;
+        spent.resolve();
       },
     },
     place.log,
@@ -57,12 +61,37 @@ export async function openSession(
   return {
     gateway,
     doors,
-    budgetSpent: () => budgetSpent,
+    isBudgetSpent: () => isBudgetSpent,
+    budgetSpent: spent.promise,
     async close() {
       await gateway.close();
       await doors.close();
     },
   };
+}
+
+/** The gateway of a proof: the package registry and nothing else. */
+export async function openProofGateway(
+  host: string,
+  settings: GatewaySettings,
+  log: (line: string) => void,
+): Promise<{ gateway: Gateway; close: () => Promise<void> }> {
+  const gateway = await openGateway(
+    host,
+    settings,
+    {
+      routes: ['npm'],
+      repository: null,
+      tools: null,
+      model: null,
+      budgetUsd: 0,
+      doors: null,
+      onUsage: () => undefined,
+      onBudgetSpent: () => undefined,
+    },
+    log,
+  );
+  return { gateway, close: gateway.close };
 }
 
 export interface EndFacts {

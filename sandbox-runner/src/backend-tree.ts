@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import type { CommandSpec } from './sandbox.ts';
 
 /** One step of laying out a tree: unpack this tar, or remove these paths. */
@@ -22,8 +22,8 @@ async function prepare(repository: string): Promise<void> {
  * repository's, which is the runner's own.
  */
 function archive(repository: string, commit: string, paths: string[]): Readable {
-  const args = ['--git-dir', repository, '--literal-pathspecs', 'archive', '--format=tar', commit];
-  if (paths.length > 0) args.push('--', ...paths);
+  const args = ['--git-dir', repository, '--literal-pathspecs', 'archive', '--format=tar', '--', commit];
+  args.push(...paths);
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: '/nonexistent',
@@ -35,12 +35,15 @@ function archive(repository: string, commit: string, paths: string[]): Readable 
   child.stderr.on('data', (chunk: Buffer) => {
     complaint = (complaint + chunk.toString('utf8')).slice(0, 2_000);
   });
-  child.on('error', (error) => child.stdout.destroy(error));
+  // Read from at once: Node throws away what a finished child has said and nobody has begun to read.
+  const tar = new PassThrough();
+  child.stdout.pipe(tar, { end: false });
+  child.on('error', (error) => tar.destroy(error));
   child.on('close', (code) => {
-    if (code !== 0)
-      child.stdout.destroy(new Error(`git archive of ${commit} ended with ${code}: ${complaint}`));
+    if (code === 0) tar.end();
+    else tar.destroy(new Error(`git archive of ${commit} ended with ${code}: ${complaint}`));
   });
-  return child.stdout;
+  return tar;
 }
 
 /** The checkout of a proof, in order: the commit's tree, then what is removed, then what is laid over it. */

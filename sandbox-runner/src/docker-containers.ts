@@ -61,6 +61,7 @@ export function containerOptions(spec: ContainerSpec): Docker.ContainerCreateOpt
       NetworkMode: spec.network,
       // The engine's resolver would ask these from within the container: nobody listens there.
       Dns: ['127.0.0.1'],
+      DnsOptions: ['timeout:1', 'attempts:1'],
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges'],
       ReadonlyRootfs: true,

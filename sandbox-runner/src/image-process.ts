@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { PassThrough } from 'node:stream';
 
 export interface ProcessEnd {
   exitCode: number;
@@ -60,9 +61,13 @@ export function tarRoot(folder: string, exclude: string[]): NodeJS.ReadableStrea
 
 function tarStream(args: string[]): NodeJS.ReadableStream {
   const child = spawn('tar', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  child.on('error', (error) => child.stdout.destroy(error));
+  // Read from at once: Node throws away what a finished child has said and nobody has begun to read.
+  const tar = new PassThrough();
+  child.stdout.pipe(tar, { end: false });
+  child.on('error', (error) => tar.destroy(error));
   child.on('close', (code) => {
-    if (code !== 0) child.stdout.destroy(new Error(`tar ended with ${code}`));
+    if (code === 0) tar.end();
+    else tar.destroy(new Error(`tar ended with ${code}`));
   });
-  return child.stdout;
+  return tar;
 }

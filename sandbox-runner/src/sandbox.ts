@@ -12,6 +12,8 @@ export interface SandboxBackend {
   runCommand(spec: CommandSpec): Promise<CommandResult>;
   /** Removes containers and networks that an earlier process of this runner left behind. */
   reapOrphans(): Promise<string[]>;
+  /** What makes this backend weaker than it should be, each with its way out; for the health report. */
+  problems(): string[];
   close(): Promise<void>;
 }
 

@@ -73,6 +73,11 @@ export async function runSession(
         ANTHROPIC_SMALL_FAST_MODEL: task.auxiliaryModel,
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
         DISABLE_AUTOUPDATER: '1',
+        // No instructions from the checkout, no memory, no shells that outlive their call, all tools at once.
+        CLAUDE_CODE_DISABLE_CLAUDE_MDS: '1',
+        CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
+        CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
+        ENABLE_TOOL_SEARCH: 'false',
         MCP_TOOL_TIMEOUT: String(30 * 60_000),
       },
       stderr: (text) => process.stderr.write(text),
