@@ -13,6 +13,7 @@ import { bash, quoteAll } from './cody/shell.ts';
 import { fixedStory, unsolvedStory, type Work } from './cody/story.ts';
 import { Workbench } from './cody/workbench.ts';
 import type { FailureReport } from './failure-report.ts';
+import type { FileChange } from './hunks.ts';
 import { isTestFile, stem } from './paths.ts';
 import type { Plan } from './plan.ts';
 import type { Clues } from './rank.ts';
@@ -25,7 +26,7 @@ export function* fixFailure(task: FixTask): Plan<string> {
       'git stash push -q -m "found on arrival" && git status --short',
       'Put aside changes that are not committed',
     );
-  yield* installIfNeeded(repository, task.facts.failedCommand);
+  const install = yield* installIfNeeded(repository, task.facts.failedCommand);
   const { command, before } = yield* reproduce(task, repository);
   const bench = new Workbench(repository.root);
   const changes = yield* lookAtChanges(task.facts.lastGreenCommit, likelyWords(before));
@@ -46,7 +47,7 @@ export function* fixFailure(task: FixTask): Plan<string> {
     bench,
     before,
     repository,
-    changes.commits.flatMap((one) => one.files).map((file) => file.path),
+    changes.commits.flatMap((one) => one.files),
   );
   const result = yield* search({
     bench,
@@ -57,7 +58,10 @@ export function* fixFailure(task: FixTask): Plan<string> {
     objection: () => objectionTo(command, before, repository),
   });
   if (!result.green) {
-    const finding = `${before.message} No single change since ${changes.base?.slice(0, 9) ?? 'the first commit'} explains it.`;
+    const finding =
+      install && !install.passed
+        ? `The dependencies could not be installed here (${install.message}), so the failure could not be told apart from that.`
+        : `${before.message} No single change since ${changes.base?.slice(0, 9) ?? 'the first commit'} explains it.`;
     return yield* conclude(task, unsolvedStory('not_diagnosable', finding, { ...facts, result }));
   }
 
@@ -104,16 +108,21 @@ function* gatherClues(
   bench: Workbench,
   before: FailureReport,
   repository: Repository,
-  changed: readonly string[],
+  changed: readonly FileChange[],
 ): Plan<Clues> {
-  const clues: Clues = { report: before, testTexts: {}, sourceTexts: {} };
+  const clues: Clues = {
+    report: before,
+    testTexts: {},
+    sourceTexts: {},
+    runs: changed.flatMap((file) => file.runs),
+  };
   const named = [
     ...before.failing.map((test) => test.file ?? ''),
     ...before.positions.map((place) => place.file),
   ];
   const tests = [...new Set(named)].filter((file) => isTestFile(file) && repository.files.includes(file));
   for (const file of tests.slice(0, maxTestsRead)) clues.testTexts[file] = (yield* bench.read(file)) ?? '';
-  const sources = [...new Set(changed)].filter(
+  const sources = [...new Set(changed.map((file) => file.path))].filter(
     (file) => /\.[cm]?[jt]sx?$/.test(file) && !isTestFile(file) && repository.files.includes(file),
   );
   for (const file of sources.slice(0, maxSourcesRead))

@@ -9,6 +9,8 @@ export type Clues = {
   testTexts: Record<string, string>;
   /** Changed files whose text is known, by path: their imports carry suspicion on. */
   sourceTexts: Record<string, string>;
+  /** Everything the commits changed. */
+  runs: readonly Run[];
 };
 
 const kindScore = { source: 20, data: 16, config: 8, lock: 1, test: -25, pipeline: -40, docs: -60 };

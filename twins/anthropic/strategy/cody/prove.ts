@@ -100,7 +100,8 @@ function* fileOf(failing: FailingTest, { bench, knownFiles }: Proving): Plan<str
       .split('\n')
       .map((line) => line.trim())
       .filter((line) => knownFiles.includes(line));
-    const test = files.find(isTestFile) ?? files[0];
+    // Only a runner's own word makes a test of a file that is not named like one.
+    const test = files.find(isTestFile);
     if (test !== undefined) return test;
   }
   return undefined;

@@ -1,7 +1,9 @@
 /** Tries candidates one by one until the failed command is green; keeps what helps, takes back what does not. */
 import type { FailureReport } from '../failure-report.ts';
 import { compareFailures } from '../failure-report.ts';
+import type { Run } from '../hunks.ts';
 import { splitByLine } from '../hunks.ts';
+import { transplants } from '../mend.ts';
 import type { Plan } from '../plan.ts';
 import type { Clues } from '../rank.ts';
 import { scoreRun } from '../rank.ts';
@@ -72,7 +74,7 @@ export function* search({ bench, command, queue, start, clues, objection }: Sear
   return result;
 }
 
-const maxNarrowing = 3;
+const maxNarrowing = 4;
 
 /** A change of several lines helped: perhaps one of them is enough, and the others were meant. */
 function* narrow(
@@ -82,8 +84,11 @@ function* narrow(
   report: FailureReport,
 ): Plan<{ kept: Kept; report: FailureReport }> {
   const { candidate, applied } = kept;
-  const parts = candidate.kind === 'run' ? finer(candidate, clues).slice(0, maxNarrowing) : [];
-  if (parts.length < 2) return { kept, report };
+  if (candidate.kind !== 'run') return { kept, report };
+  const mends = mendsFor(candidate.run, clues.runs).map((part) => runCandidate(part, candidate.score));
+  const lines = finer(candidate, clues);
+  const parts = [...mends, ...(lines.length > 1 ? lines : [])].slice(0, maxNarrowing);
+  if (parts.length === 0) return { kept, report };
   yield* bench.drop(applied);
   for (const part of parts) {
     const attempt = yield* bench.apply(part);
@@ -98,6 +103,16 @@ function* narrow(
   }
   const again = yield* bench.apply(candidate);
   return { kept: again.ok ? { candidate, applied: again.applied } : kept, report };
+}
+
+/** In the change itself, then in what else that commit changed in the file: moved code brings its mistake along. */
+function mendsFor(run: Run, all: readonly Run[]): Run[] {
+  const siblings = all.filter((other) => other.commit === run.commit && other.file === run.file);
+  const oldLines = siblings.flatMap((other) => other.before);
+  const own = siblings.filter((other) => other.newStart === run.newStart);
+  return [...own, ...siblings.filter((other) => !own.includes(other))].flatMap((other) =>
+    transplants(other, oldLines),
+  );
 }
 
 function finer(candidate: Extract<Candidate, { kind: 'run' }>, clues: Clues): Candidate[] {

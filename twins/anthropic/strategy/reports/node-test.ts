@@ -51,7 +51,8 @@ function yamlBlock(lines: readonly string[], from: number): string {
 
 function firstMessage(lines: readonly string[]): string {
   const text = lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('at '));
-  const head = text[0] ?? '';
+  // A file that could not even be loaded has no message of its own.
+  const head = (text[0] ?? '').replace(/^'test failed'$/, '');
   // "Expected values to be strictly equal:" is followed by the values themselves.
   return head.endsWith(':') && text[1] !== undefined ? `${head} ${text[1]}` : head;
 }
