@@ -5,6 +5,7 @@ import type { FailingTest, Recogniser } from './recognise/found.ts';
 import { jest, mocha, playwright, vitest } from './recognise/javascript.ts';
 import { antJunit, gradle, scalatest, surefire } from './recognise/jvm.ts';
 import { nodeSpec, tap } from './recognise/node-test.ts';
+import { oneLiners } from './recognise/one-liners.ts';
 import { pytest, unittest } from './recognise/python.ts';
 
 export type { CodeError } from './recognise/code-errors.ts';
@@ -46,6 +47,7 @@ const RECOGNISERS: Recogniser[] = [
   rspec,
   minitest,
   cppTest,
+  oneLiners,
 ];
 
 export function findFailures(logText: string): Findings {
@@ -112,6 +114,7 @@ function messageIn(lines: readonly string[], test: FailingTest): FailingTest['me
     () => tapError(block),
     () => find(ERROR_CLASS),
     () => find(ERROR_WORD),
+    () => find(/\S/),
   ];
   let index = -1;
   for (const search of searches) if (index === -1) index = search();

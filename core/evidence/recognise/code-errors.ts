@@ -26,7 +26,9 @@ export function codeErrors(lines: readonly string[]): CodeError[] {
     }
     const found =
       eslint(line, eslintFile) ??
-      (line.includes(':') || line.includes('(') ? located(line, lines, at) : null);
+      (line.includes(':') || line.includes('(') || line.startsWith('npm ') || line.includes('━━')
+        ? located(line, lines, at)
+        : null);
     if (found) errors.push({ ...found, atLine: at + 1 });
   }
   return errors;
@@ -83,7 +85,7 @@ function biome(line: string, lines: readonly string[], at: number): Found | null
 }
 
 function packageManager(line: string): Found | null {
-  const npm = /^npm (?:ERR!|error) (?:code )?(E[A-Z_]{3,30}|ERESOLVE)\b(.*)$/.exec(line);
+  const npm = /^npm (?:ERR!|error) (?:code )?(?!ELIFECYCLE)(E[A-Z0-9_]{2,30})\b(.*)$/.exec(line);
   if (npm) return found('npm', undefined, undefined, undefined, `${npm[1]}${npm[2] ?? ''}`);
   const pip =
     /^ERROR: ((?:Could not|No matching|Cannot install|ResolutionImpossible|Failed building).*)$/.exec(

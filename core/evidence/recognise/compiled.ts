@@ -1,11 +1,11 @@
-import { blockEnd, type FailingTest, failing, indentOf, type Recogniser } from './found.ts';
+import { blockEnd, type FailingTest, failing, indentOf, MAX_FOUND, type Recogniser } from './found.ts';
 
 const GO_FAIL = /^( *)--- FAIL: (\S+) \([\d.]+s\)$/;
 
 /** go test: `--- FAIL: TestX/sub (0.00s)`; a parent only passes on what its sub-test says. */
 export const goTest: Recogniser = (lines) => {
   const found: FailingTest[] = [];
-  for (let at = 0; at < lines.length; at += 1) {
+  for (let at = 0; at < lines.length && found.length < MAX_FOUND; at += 1) {
     const line = lines[at] ?? '';
     const broken = line.startsWith('FAIL\t')
       ? /^FAIL\t(\S+) \[(?:build|setup) failed\]$/.exec(line)?.[1]
@@ -29,7 +29,7 @@ export const goTest: Recogniser = (lines) => {
 export const cargoTest: Recogniser = (lines) => {
   const blocks = new Map<string, number>();
   const found: FailingTest[] = [];
-  for (let at = 0; at < lines.length; at += 1) {
+  for (let at = 0; at < lines.length && found.length < MAX_FOUND; at += 1) {
     const line = lines[at] ?? '';
     if (line.startsWith('---- ')) {
       const name = /^---- (.+) std(?:out|err) ----$/.exec(line)?.[1];
@@ -37,7 +37,9 @@ export const cargoTest: Recogniser = (lines) => {
     }
     const plain =
       line.startsWith('test ') && line.endsWith(' ... FAILED') ? line.slice(5, -' ... FAILED'.length) : null;
-    const next = / {2,}FAIL \[ *[\d.]+s\] (?:\( *\d+\/\d+\) )?(\S+) (\S+)$/.exec(line);
+    const next = line.includes('FAIL [')
+      ? /^ *FAIL \[ *[\d.]+s\] (?:\( *\d+\/\d+\) )?(\S+) (\S+)$/.exec(line)
+      : null;
     const name = plain ?? (next ? `${next[1]} ${next[2]}` : null);
     if (name)
       found.push(
@@ -89,7 +91,7 @@ export const dotnetTest: Recogniser = (lines) => {
 export const phpunit: Recogniser = (lines) => {
   const found: FailingTest[] = [];
   let inside = false;
-  for (let at = 0; at < lines.length; at += 1) {
+  for (let at = 0; at < lines.length && found.length < MAX_FOUND; at += 1) {
     const line = lines[at] ?? '';
     if (/^There (?:was|were) \d+ (?:failure|error)s?:$/.test(line)) inside = true;
     else if (/^(?:There (?:was|were)|FAILURES!|ERRORS!|Tests: \d+)/.test(line)) inside = false;
@@ -106,7 +108,7 @@ export const rspec: Recogniser = (lines) => {
   const blocks = new Map<string, { at: number; end: number }>();
   const found: FailingTest[] = [];
   let inside = false;
-  for (let at = 0; at < lines.length; at += 1) {
+  for (let at = 0; at < lines.length && found.length < MAX_FOUND; at += 1) {
     const line = lines[at] ?? '';
     if (line === 'Failures:') inside = true;
     else if (/^(?:Finished in |Failed examples:)/.test(line)) inside = false;

@@ -22,6 +22,9 @@ export type Recogniser = (lines: readonly string[]) => FailingTest[];
 /** A block is cut here: what an assertion says stands at its beginning. */
 const MAX_BLOCK_LINES = 120;
 
+/** Reading stops here: a log that names more failures is broken in one place, or written to keep us busy. */
+export const MAX_FOUND = 5_000;
+
 type FoundAt = {
   framework: string;
   path: string[];

@@ -1,4 +1,12 @@
-import { blockEnd, type FailingTest, failing, indentOf, type Recogniser, withoutDuration } from './found.ts';
+import {
+  blockEnd,
+  type FailingTest,
+  failing,
+  indentOf,
+  MAX_FOUND,
+  type Recogniser,
+  withoutDuration,
+} from './found.ts';
 
 const NUMBERED = /^ +(\d{1,5})\) (.+)$/;
 
@@ -9,7 +17,7 @@ export const mocha: Recogniser = (lines) => {
     if (!/^ +\d+ failing$/.test(lines[summary] ?? '')) continue;
     let wanted = 1;
     const start = summary + 1;
-    for (let at = start; at < lines.length; at += 1) {
+    for (let at = start; at < lines.length && found.length < MAX_FOUND; at += 1) {
       const line = lines[at] ?? '';
       if (/^ +\d+ (?:passing|failing)/.test(line)) break;
       summary = at;

@@ -1,4 +1,4 @@
-import { blockEnd, type FailingTest, failing, indentOf, type Recogniser } from './found.ts';
+import { blockEnd, type FailingTest, failing, indentOf, MAX_FOUND, type Recogniser } from './found.ts';
 
 const LEVEL = /^\[(?:ERROR|WARNING|INFO)\] ?/;
 const ELAPSED = / +(?:-- )?Time elapsed: [\d.,]+ (?:s|sec)/;
@@ -7,7 +7,7 @@ const ELAPSED = / +(?:-- )?Time elapsed: [\d.,]+ (?:s|sec)/;
 export const surefire: Recogniser = (lines) => {
   const flaky = readFlakes(lines);
   const found: FailingTest[] = [];
-  for (let at = 0; at < lines.length; at += 1) {
+  for (let at = 0; at < lines.length && found.length < MAX_FOUND; at += 1) {
     const line = lines[at] ?? '';
     if (!line.includes('<<< ') || !ELAPSED.test(line) || line.includes('Tests run:')) continue;
     const title = line.replace(LEVEL, '').split(ELAPSED)[0]?.trim() ?? '';
@@ -51,7 +51,7 @@ function readFlakes(lines: readonly string[]): Set<string> {
 function surefireSummary(lines: readonly string[]): FailingTest[] {
   const found: FailingTest[] = [];
   let inside = false;
-  for (let at = 0; at < lines.length; at += 1) {
+  for (let at = 0; at < lines.length && found.length < MAX_FOUND; at += 1) {
     const line = lines[at] ?? '';
     const text = line.replace(LEVEL, '');
     if (/^(?:Failures|Errors|Failed tests|Tests in error): *\S{0,300}/.test(text)) inside = true;
@@ -89,7 +89,7 @@ const JUNIT = /^ *\[junit(?:launcher)?\] ?/;
 export const antJunit: Recogniser = (lines) => {
   const found: FailingTest[] = [];
   let suite = { name: '', at: -1 };
-  for (let at = 0; at < lines.length; at += 1) {
+  for (let at = 0; at < lines.length && found.length < MAX_FOUND; at += 1) {
     const line = lines[at] ?? '';
     const text = line.replace(JUNIT, '');
     if (text.startsWith('Testsuite: ')) suite = { name: text.slice('Testsuite: '.length).trim(), at };

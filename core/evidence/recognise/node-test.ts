@@ -1,4 +1,12 @@
-import { blockEnd, type FailingTest, failing, indentOf, type Recogniser, withoutDuration } from './found.ts';
+import {
+  blockEnd,
+  type FailingTest,
+  failing,
+  indentOf,
+  MAX_FOUND,
+  type Recogniser,
+  withoutDuration,
+} from './found.ts';
 
 const CROSS = /^\s*[✖✗×] /;
 
@@ -19,7 +27,7 @@ export const nodeSpec: Recogniser = (lines) => {
 function readTree(lines: readonly string[], end: number): FailingTest[] {
   const found: FailingTest[] = [];
   const open: { name: string; indent: number; failuresBefore: number }[] = [];
-  for (let at = 0; at < end; at += 1) {
+  for (let at = 0; at < end && found.length < MAX_FOUND; at += 1) {
     const line = lines[at] ?? '';
     const indent = indentOf(line);
     const mark = line[indent];
@@ -55,7 +63,7 @@ function readSection(lines: readonly string[], section: number, tree: readonly F
     waiting.set(leaf, [...(waiting.get(leaf) ?? []).slice(-50), test]);
   }
   const found: FailingTest[] = [];
-  for (let at = section + 1; at < lines.length; at += 1) {
+  for (let at = section + 1; at < lines.length && found.length < MAX_FOUND; at += 1) {
     const place = /^test at (.{1,500})$/.exec(lines[at]?.trimStart() ?? '')?.[1];
     const named = lines[at + 1] ?? '';
     if (place === undefined || !CROSS.test(named)) continue;
@@ -85,7 +93,7 @@ export const tap: Recogniser = (lines) => {
   /** Levels above a failure: TAP repeats it there, and a level that only passes it on is no test. */
   const passedOn = new Set<string>();
   const subtests: { name: string; indent: number }[] = [];
-  for (let at = 0; at < lines.length; at += 1) {
+  for (let at = 0; at < lines.length && found.length < MAX_FOUND; at += 1) {
     const line = lines[at] ?? '';
     const subtest = /^( *)# Subtest: (.+)$/.exec(line);
     if (subtest) {
