@@ -81,7 +81,7 @@ async function bundlePath(
     const fetched = await deps.artifacts.read(run, body.bundle.sha256);
     return fetched.ok ? deps.intents.saveBundle(id, fetched.bytes) : null;
   } catch (error) {
-    if (error instanceof WorkerError && error.status === 404) return null;
+    if (error instanceof WorkerError && (error.status === 404 || error.status === 403)) return null;
     throw error;
   }
 }

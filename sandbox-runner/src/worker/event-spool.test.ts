@@ -143,21 +143,40 @@ describe('the reporter', () => {
     await reporter.close(0);
   });
 
-  test('sends no event whose artifact did not arrive', async () => {
-    let reports = 0;
+  const artifact = { name: 'log', sha256: 'a'.repeat(64), sizeBytes: 1, contentType: 'text/plain' };
+  const OTHER = runId('two');
+
+  test('holds back an event whose artifact did not arrive, but not the heartbeat, nor other runs', async () => {
+    const sent: string[][] = [];
+    let status = 503;
     const { spool, reporter } = reporting(
-      async () => {
-        reports += 1;
+      async ({ events }) => {
+        sent.push(events.map(({ run, seq }) => `${run === RUN ? 'one' : 'two'} ${seq}`));
         return { acknowledged: {}, lost: [], stop: false };
       },
       async () => {
-        throw new WorkerError('x', 503, 'busy');
+        throw new WorkerError('x', status, 'no');
       },
     );
-    const artifact = { name: 'log', sha256: 'a'.repeat(64), sizeBytes: 1, contentType: 'text/plain' };
     spool.append(RUN, 1, said('see log'), [artifact]);
+    spool.append(RUN, 1, said('and then'));
+    spool.append(OTHER, 1, said('hello'));
+    for (let i = 0; i < 6; i++) await reporter.flush();
+    expect(new Set(sent.map(String))).toEqual(new Set(['two 1']));
+    status = 404;
     await reporter.flush();
-    expect(reports).toBe(0);
+    expect(sent.at(-1)).toEqual(['one 1', 'one 2', 'two 1']);
+    await reporter.close(0);
+  });
+
+  test('renews leases although the Worker refuses the events', async () => {
+    const { spool, reporter, leaseClock } = reporting(async ({ events }) => {
+      if (events.length > 0) throw new WorkerError('x', 400, 'unreadable');
+      return { acknowledged: {}, lost: [], stop: false };
+    });
+    spool.append(RUN, 1, said('poison'));
+    await reporter.flush();
+    expect(leaseClock.isFresh(RUN)).toBe(true);
     expect(spool.size).toBe(1);
     await reporter.close(0);
   });

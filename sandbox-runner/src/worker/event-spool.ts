@@ -141,15 +141,6 @@ export class EventSpool {
     this.#forgetIfDone(stream);
   }
 
-  /** Gives up a stream that nobody wants any more: its lease went to another. */
-  drop(run: string, fence: number): void {
-    const stream = this.#streams.get(`${run}.${fence}`);
-    if (!stream) return;
-    stream.ended = true;
-    stream.pending = [];
-    this.#forgetIfDone(stream);
-  }
-
   get size(): number {
     let size = 0;
     for (const stream of this.#streams.values()) size += stream.pending.length;

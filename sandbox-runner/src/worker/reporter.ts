@@ -1,10 +1,11 @@
+import type { Artifact } from '../../../core/contracts/artifact.ts';
 import type { RunnerReport, RunnerReportAnswer } from '../../../core/contracts/run.ts';
 import { backoffMs } from '../../../core/outbox/backoff.ts';
 import type { Logger } from '../logger.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import type { EventSpool, SpooledEvent } from './event-spool.ts';
 import type { LeaseClock } from './lease-clock.ts';
-import type { WorkerClient } from './worker-client.ts';
+import { type WorkerClient, WorkerError } from './worker-client.ts';
 
 export interface ReporterDeps {
   runner: string;
@@ -29,6 +30,7 @@ const COALESCE_MS = 50;
 const MAX_BACKOFF_MS = HEARTBEAT_MS;
 /** The Worker answered but took nothing: it is asked again, not hammered. */
 const UNMOVED_MS = 1_000;
+const MAX_REFUSED_UPLOADS = 5;
 const BATCH_EVENTS = 200;
 /** Well under the megabytes that the doors of the Worker take. */
 const BATCH_BYTES = 512 * 1_024;
@@ -43,6 +45,8 @@ export class Reporter {
   #dueAtMs = Number.POSITIVE_INFINITY;
   #working: Promise<void> | null = null;
   #failures = 0;
+  #unmoved = 0;
+  readonly #uploadTries = new Map<string, number>();
   #closed = false;
 
   constructor(deps: ReporterDeps) {
@@ -93,13 +97,63 @@ export class Reporter {
     this.#wakeWithin(nextMs);
   }
 
-  /** Answers when to come again. */
-  async #deliver(): Promise<number> {
-    const deps = this.#deps;
-    const batch = deps.spool.pending(BATCH_EVENTS, BATCH_BYTES);
-    for (const { event, artifacts } of batch)
-      for (const artifact of artifacts) await deps.artifacts.upload(event.run, artifact);
+  /**
+   * The events of which everything they name has arrived; per run none after one that has to wait. A refused
+   * artifact is given up after a few tries: the event is worth more than what it points at.
+   */
+  async #ready(batch: SpooledEvent[]): Promise<SpooledEvent[]> {
+    const waiting = new Set<string>();
+    const ready: SpooledEvent[] = [];
+    for (const spooled of batch) {
+      const { run } = spooled.event;
+      if (waiting.has(run)) continue;
+      for (const artifact of spooled.artifacts) if (!(await this.#uploaded(run, artifact))) waiting.add(run);
+      if (!waiting.has(run)) ready.push(spooled);
+    }
+    return ready;
+  }
 
+  async #uploaded(run: string, artifact: Artifact): Promise<boolean> {
+    const key = `${run}/${artifact.sha256}`;
+    try {
+      await this.#deps.artifacts.upload(run, artifact);
+      this.#uploadTries.delete(key);
+      return true;
+    } catch (error) {
+      const tries = (this.#uploadTries.get(key) ?? 0) + 1;
+      this.#uploadTries.set(key, tries);
+      const givenUp = tries >= MAX_REFUSED_UPLOADS && !(error instanceof WorkerError && error.retryable);
+      this.#deps.logger[givenUp ? 'error' : 'warn']('an artifact was not taken', {
+        error,
+        key,
+        tries,
+        givenUp,
+      });
+      return givenUp;
+    }
+  }
+
+  /** Answers when to come again. Leases are renewed whatever becomes of the events. */
+  async #deliver(): Promise<number> {
+    const { spool } = this.#deps;
+    const batch = spool.pending(BATCH_EVENTS, BATCH_BYTES);
+    const ready = await this.#ready(batch);
+    let answer: RunnerReportAnswer;
+    try {
+      answer = await this.#report(ready);
+    } catch (error) {
+      if (ready.length > 0 && error instanceof WorkerError && !error.retryable) await this.#report([]);
+      throw error;
+    }
+    this.#acknowledge(ready, answer);
+    if (spool.size === 0) return HEARTBEAT_MS;
+    const moved = ready.some(({ event }) => (answer.acknowledged[event.run] ?? 0) >= event.seq);
+    this.#unmoved = moved || batch.length === 0 ? 0 : this.#unmoved + 1;
+    return this.#unmoved === 0 ? 0 : Math.min(HEARTBEAT_MS, UNMOVED_MS * 2 ** (this.#unmoved - 1));
+  }
+
+  async #report(events: SpooledEvent[]): Promise<RunnerReportAnswer> {
+    const deps = this.#deps;
     const sentAtMs = deps.leaseClock.nowMs();
     const leases = deps.leases();
     const answer = await deps.worker.report({
@@ -107,16 +161,13 @@ export class Reporter {
       at: deps.nowMs(),
       health: deps.health(),
       leases,
-      events: batch.map(({ event }) => event),
+      events: events.map(({ event }) => event),
     });
     const lost = new Set(answer.lost);
     for (const { run } of leases) if (!lost.has(run)) deps.leaseClock.renewed(run, sentAtMs);
-    this.#acknowledge(batch, answer);
     if (answer.lost.length > 0) deps.onLost(answer.lost);
     if (answer.stop) deps.onStop();
-    if (deps.spool.size === 0) return HEARTBEAT_MS;
-    const moved = batch.some(({ event }) => (answer.acknowledged[event.run] ?? 0) >= event.seq);
-    return moved || batch.length === 0 ? 0 : UNMOVED_MS;
+    return answer;
   }
 
   #acknowledge(batch: SpooledEvent[], answer: RunnerReportAnswer): void {
