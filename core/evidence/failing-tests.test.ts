@@ -308,6 +308,12 @@ describe('the first error', () => {
     });
   });
 
+  it('is the thrown error, not the place in Node that reports it', () => {
+    const log =
+      'node:internal/modules/run_main:107\n    triggerUncaughtException(\n    ^\n\n[TypeError: fetch failed] {\n  [cause]: Error: connect ECONNREFUSED';
+    expect(findFailures(log).firstError?.line).toBe(5);
+  });
+
   it('is what the CI system marked, where nothing else is told', () => {
     expect(findFailures("hello\n##[error]Bash exited with code '1'.").firstError).toMatchObject({ line: 2 });
   });

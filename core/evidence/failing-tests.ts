@@ -81,7 +81,7 @@ const ERROR_WORD =
   /(?:^|[\s:[(!])(?:error|fatal|failed|failure|panic|exception|traceback|cannot|could not|unable to)\b|(?:Error|Exception)\b|ECONN[A-Z]+|ENOENT|ETIMEDOUT|command not found|No such file/i;
 /** Lines that only count, close or promise. */
 const NO_ERROR =
-  /\b(?:0|no) (?:errors?|failed|failures?)\b|\bfailed: 0\b|\b(?:errors?|failures?):? 0\b|exit(?:ed with)? code|Process completed|error-on-warnings|--fail|if-no-files-found|continue-on-error|fail-fast|✔|✓|^ok \d|\bPASS(?:ED)?\b|^ℹ/i;
+  /\b(?:0|no) (?:errors?|failed|failures?)\b|\bfailed: 0\b|\b(?:errors?|failures?):? 0\b|exit(?:ed with)? code|triggerUncaughtException|node:internal|Process completed|error-on-warnings|--fail|if-no-files-found|continue-on-error|fail-fast|✔|✓|^ok \d|\bPASS(?:ED)?\b|^ℹ/i;
 
 function firstErrorOf(
   log: readonly LogLine[],
