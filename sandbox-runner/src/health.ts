@@ -22,6 +22,8 @@ export interface HealthFacts {
   running: number;
   undelivered: number;
   reachable: boolean;
+  /** What the backend says of itself. */
+  backend: string[];
 }
 
 /** What can be told of this runner without a secret: the image, the disk, and what does not work. */
@@ -44,8 +46,8 @@ export class Health {
   }
 
   report(): HealthReport {
-    const { reachable, ...facts } = this.#facts();
-    const problems: string[] = [];
+    const { reachable, backend, ...facts } = this.#facts();
+    const problems = backend.map((problem) => problem.slice(0, 500));
     if (this.imageProblem !== null) problems.push(this.imageProblem.slice(0, 500));
     if (this.#diskFreeBytes < MIN_FREE_BYTES)
       problems.push(

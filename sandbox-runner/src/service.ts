@@ -78,7 +78,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     folder: folder('mirrors'),
     redact,
   });
-  const intents = new IntentStore(folder('intents'));
+  const intents = new IntentStore(folder('intents'), nowMs());
 
   let image: Promise<void> | null = null;
   /** One attempt serves all who wait; after a failure the next run tries again. */
@@ -100,7 +100,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
   };
   const runs: RunManager = new RunManager({
     backend,
-    records: new RunRecords(folder('runs')),
+    records: new RunRecords(folder('runs'), nowMs()),
     leaseClock,
     spool,
     artifacts,
@@ -124,6 +124,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     running: runs.running,
     undelivered: spool.size,
     reachable: reporter.reachable,
+    backend: backend.problems(),
   }));
   const reporter = new Reporter({
     runner: settings.name,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Intent, type IntentOutcome, intentOutcomeSchema } from '../../../core/contracts/intents.ts';
@@ -6,13 +6,19 @@ import { writeDurably } from '../durable-file.ts';
 
 const fenceSchema = z.object({ fence: z.number().int() });
 
+/** An approval expires long before; the Worker holds the bundle as an artifact anyway. */
+const KEPT_MS = 30 * 24 * 3_600_000;
+
 /** Intents with their bundles, and what became of them, on disk: performing twice must give one answer. */
 export class IntentStore {
   readonly #folder: string;
 
-  constructor(folder: string) {
+  constructor(folder: string, nowMs: number) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true });
+    for (const id of readdirSync(folder))
+      if (statSync(join(folder, id)).mtimeMs < nowMs - KEPT_MS)
+        rmSync(join(folder, id), { recursive: true, force: true });
   }
 
   #file(id: string, name: string): string {

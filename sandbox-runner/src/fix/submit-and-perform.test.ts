@@ -195,7 +195,7 @@ describe('performing an intent', () => {
 
   const performer = (store = 'fresh', intents = 'intents') =>
     createIntentPerformer({
-      intents: new IntentStore(join(folder.path, intents)),
+      intents: new IntentStore(join(folder.path, intents), Date.now()),
       artifacts: artifacts(store),
       remotes,
       folder: folder.path,

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { runEndReasonSchema, runRequestSchema } from '../../../core/contracts/run.ts';
@@ -13,18 +13,22 @@ const recordSchema = z.object({
 });
 export type RunRecord = z.infer<typeof recordSchema>;
 
+/** Far longer than anybody repeats a start. */
+const KEPT_MS = 30 * 24 * 3_600_000;
+
 /** Every run this runner has taken, on disk: starting twice is starting once, also across a restart. */
 export class RunRecords {
   readonly #folder: string;
   readonly #records = new Map<string, RunRecord>();
 
-  constructor(folder: string) {
+  constructor(folder: string, nowMs: number) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true });
     for (const name of readdirSync(folder))
       if (name.endsWith('.json')) {
         const record = recordSchema.parse(JSON.parse(readFileSync(join(folder, name), 'utf8')));
-        this.#records.set(record.request.id, record);
+        if (record.ended && record.ended.at < nowMs - KEPT_MS) rmSync(join(folder, name));
+        else this.#records.set(record.request.id, record);
       }
   }
 

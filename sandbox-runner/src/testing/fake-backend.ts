@@ -54,6 +54,7 @@ export function fakeBackend(script: Script): SandboxBackend {
   return {
     ensureImage: async () => ({ tag: 'fake', digest: 'sha256:0' }),
     reapOrphans: async () => [],
+    problems: () => [],
     close: async () => {},
     runCommand: runCommandHere,
     start: async (spec, handlers) => {

@@ -26,8 +26,8 @@ export interface ReporterDeps {
 const HEARTBEAT_MS = 30_000;
 /** Events of one burst travel together. */
 const COALESCE_MS = 50;
-/** Never slower than the heartbeat, or leases would lapse while the Worker comes back. */
-const MAX_BACKOFF_MS = HEARTBEAT_MS;
+/** One small request; a Worker that comes back should hear of its runners soon, and leases last 90 s. */
+const MAX_BACKOFF_MS = 5_000;
 /** The Worker answered but took nothing: it is asked again, not hammered. */
 const UNMOVED_MS = 1_000;
 const MAX_REFUSED_UPLOADS = 5;
