@@ -159,8 +159,8 @@ export class InboxStore {
     return this.#sql.all<EventRow>('SELECT * FROM events WHERE id = ?', id)[0];
   }
 
-  #note(at: number, type: string, by: string, data: unknown): void {
-    const line = this.journal.append({ at, type, v: 1, data: { by, data } });
+  #note(at: number, type: string, by: string, data: Record<string, unknown>): void {
+    const line = this.journal.append({ at, type, v: 1, data: { by, ...data } });
     this.projections.add(auditRowOf(line, this.journal.chain));
   }
 

@@ -27,7 +27,7 @@ export interface InboxRpc {
     at: number;
     actor: string;
     action: string;
-    data: unknown;
+    data: Record<string, unknown>;
     subjects: Record<string, { text: string; salt: string }>;
   }): Promise<void>;
   /** Gives a dead event its tries back; false when there is none. */

@@ -34,7 +34,7 @@ function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
 }
 
 /** Puts what the operator did on the audit chain, before it is done. */
-async function auditOperator(env: Env, action: string, data: unknown): Promise<void> {
+async function auditOperator(env: Env, action: string, data: Record<string, unknown>): Promise<void> {
   await auditAction(env, { at: Date.now(), actor: OPERATOR, action, data, subjects: {} });
 }
 
