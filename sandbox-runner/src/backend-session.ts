@@ -35,7 +35,7 @@ export async function openSession(
   place: { host: string; stateDir: string; workspaceFolder: string; log: (line: string) => void },
   settings: GatewaySettings,
 ): Promise<Session> {
-  const folder = join(place.stateDir, 'sandboxes', `${spec.run}.${spec.fence}`);
+  const folder = join(place.stateDir, `${spec.run}.${spec.fence}`);
   const task = taskOf(spec, place.workspaceFolder, settings.auxiliaryModel);
   const doors = await openRunDoors(folder, task, handlers);
   const spent = Promise.withResolvers<void>();

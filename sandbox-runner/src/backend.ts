@@ -22,5 +22,5 @@ export async function openBackend(settings: Settings, logger: Logger): Promise<S
   if (settings.backend === 'docker')
     return (await import('./backend-docker.ts')).createDockerBackend(options);
   logger.warn('unsafe-process: agents run as this user, without any isolation; for demonstrations only');
-  return (await import('./backend-process.ts')).createProcessBackend(options);
+  return (await import('./backend-process.ts')).createUnsafeProcessBackend(options);
 }

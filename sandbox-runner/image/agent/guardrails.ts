@@ -18,7 +18,7 @@ interface Rule {
 
 /** Where a command may begin: the start, after a separator, in a substitution, or behind a wrapper. */
 const START =
-  '(?:^|[;&|(`\\n{]|\\$\\(|\\b(?:then|do|else|exec|env|command|time|nice|nohup|xargs|-c)\\s+["\']?)\\s*';
+  '(?:^|[;&|(`\\n{]|\\$\\(|\\b(?:then|do|else|exec|env|command|time|nice|nohup|xargs)\\s|\\s-c\\s+["\']?)\\s*';
 const at = (command: string) => new RegExp(`${START}(?:\\w+=\\S*\\s+)*(?:/\\S*/)?${command}`);
 
 const NEW_PACKAGE =

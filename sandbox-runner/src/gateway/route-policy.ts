@@ -25,7 +25,7 @@ export type Route =
 
 const refused = (status: 403 | 404 | 405, reason: string): Route => ({ kind: 'refused', status, reason });
 
-const PACKAGE = '(?:@[a-z0-9~-][a-z0-9._~-]*(?:/|%2[fF]))?[a-zA-Z0-9~-][a-zA-Z0-9._~-]*';
+const PACKAGE = '(?:@[a-z0-9][a-z0-9._~-]*(?:/|%2[fF]))?[a-zA-Z0-9][a-zA-Z0-9._~-]*';
 const PACKUMENT = new RegExp(`^/${PACKAGE}(?:/[0-9a-zA-Z.+-]+)?$`);
 const TARBALL = new RegExp(`^/${PACKAGE}/-/[a-zA-Z0-9][a-zA-Z0-9._~+-]*\\.tgz$`);
 
