@@ -17,6 +17,7 @@ import { takeIn } from './take-in.ts';
 
 const STEP: FailedStep = { name: 'Test', command: 'npm test', kind: 'test' };
 const REPAIR: Files = { 'src/total.js': FIXED_SOURCE, 'test/sum.test.js': NEW_TEST };
+const OUR_SECRET = 'what-only-the-runner-knows';
 const LOCK = (packages: Record<string, { resolved?: string }>) =>
   JSON.stringify({ lockfileVersion: 3, packages });
 
@@ -62,7 +63,8 @@ async function codesOf(
     ...options.target,
   };
   const step = { ...STEP, ...options.step };
-  const gathered = await gatherFix({ gitDir, head, target, step, identity: IDENTITY });
+  const redact = (text: string) => text.replaceAll(OUR_SECRET, '[redacted]');
+  const gathered = await gatherFix({ gitDir, head, target, step, identity: IDENTITY, redact });
   if (!gathered.ok) return [gathered.refusal.code];
   return checkFix(gathered.fix).map(({ code }) => code);
 }
@@ -119,6 +121,14 @@ describe('a fix', () => {
       copy.commit({ ...REPAIR, 'src/key.js': null });
     };
     expect(await codesOf(change)).toEqual(['secret']);
+  });
+
+  test('is refused for a secret in what a commit says, and for one of ours anywhere', async () => {
+    const said = (copy: WorkingCopy) => {
+      copy.commit(REPAIR, `Mend it\n\nwith ${'AKIA'}ABCDEFGHIJKLMNOP`);
+    };
+    expect(await codesOf(said)).toEqual(['secret']);
+    expect(await codesOf(commit({ ...REPAIR, 'src/x.js': `// ${OUR_SECRET}\n` }))).toEqual(['secret']);
   });
 
   test('is refused for a pipeline file that a later commit restores', async () => {
@@ -212,6 +222,26 @@ describe('a fix', () => {
     expect(await codesOf(commit(files), { step: { kind: 'lint', command: 'npm run lint' } })).toEqual([
       'checked_script_changed',
     ]);
+  });
+
+  test('may not change a script that the failed command reaches through another', async () => {
+    const step = { command: 'npm run --silent check' };
+    const manifest = JSON.parse(FAULTY['package.json'] as string) as { scripts: Record<string, string> };
+    const build = (lint: string) =>
+      JSON.stringify({
+        ...manifest,
+        scripts: { ...manifest.scripts, check: 'npm run lint && npm test', lint },
+      });
+    const first = working.git('rev-parse', 'main');
+    working.git('checkout', '--quiet', '--force', '--detach', first);
+    base = working.commit({ 'package.json': build('biome lint .') });
+    working.git('push', '--quiet', mirror, `${base}:refs/heads/chained`);
+    try {
+      const files = { ...REPAIR, 'package.json': build('true') };
+      expect(await codesOf(commit(files), { step })).toEqual(['checked_script_changed']);
+    } finally {
+      base = first;
+    }
   });
 
   test('is refused when its lock file gains a package or takes one from elsewhere', async () => {

@@ -7,6 +7,8 @@ export interface FixCommit {
   sha: string;
   parents: string[];
   committer: { name: string; email: string };
+  author: { name: string; email: string };
+  message: string;
 }
 
 /** A file as it was at the base and is in the fix; null where it does not exist. */
@@ -32,6 +34,8 @@ export interface FixUnderCheck {
   /** Lines from the base to the head. */
   netLines: PatchLine[];
   diffBytes: number;
+  /** Strikes out what this runner keeps secret. */
+  redact: (text: string) => string;
   /** Every changed package.json and package-lock.json. */
   manifests: FileVersions[];
 }

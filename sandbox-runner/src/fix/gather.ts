@@ -15,11 +15,29 @@ const MANIFEST = /(^|\/)(package|package-lock|npm-shrinkwrap)\.json$/;
 const PLAIN_DIFF = ['--no-renames', '--no-ext-diff', '--no-textconv', '--text', '--no-color'];
 
 async function readCommits(gitDir: string, range: string): Promise<FixCommit[]> {
-  const text = await gitText(['log', '--reverse', '--format=%H%x00%P%x00%cn%x00%ce', range], { gitDir });
-  return text.split('\n').map((line) => {
-    const [sha = '', parents = '', name = '', email = ''] = line.split('\0');
-    return { sha, parents: parents.split(' ').filter(Boolean), committer: { name, email } };
-  });
+  const format = '--format=%H%x00%P%x00%cn%x00%ce%x00%an%x00%ae%x00%B%x01';
+  const text = await gitText(['log', '--reverse', format, range], { gitDir });
+  return text
+    .split('\u0001')
+    .filter((entry) => entry.trim() !== '')
+    .map((entry) => {
+      const [
+        sha = '',
+        parents = '',
+        committer = '',
+        committerEmail = '',
+        author = '',
+        email = '',
+        ...message
+      ] = entry.trim().split('\0');
+      return {
+        sha,
+        parents: parents.split(' ').filter(Boolean),
+        committer: { name: committer, email: committerEmail },
+        author: { name: author, email },
+        message: message.join(''),
+      };
+    });
 }
 
 async function readRawDiff(gitDir: string, from: string, to: string) {
@@ -46,6 +64,7 @@ export async function gatherFix(options: {
   target: FixTarget;
   step: FailedStep;
   identity: { name: string; email: string };
+  redact: (text: string) => string;
 }): Promise<Gathered> {
   const { gitDir, head, target } = options;
   const refuse = (...why: Parameters<typeof refusal>): Gathered => ({ ok: false, refusal: refusal(...why) });
@@ -92,6 +111,7 @@ export async function gatherFix(options: {
       target,
       step: options.step,
       identity: options.identity,
+      redact: options.redact,
       commits,
       net: net.map((change) => ({
         ...change,

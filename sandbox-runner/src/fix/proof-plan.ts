@@ -50,6 +50,8 @@ export type ProofPlan =
   | { ok: false; refusal: Refusal };
 
 const MAX_NEW_TESTS = 50;
+/** A blank line or a comment tests nothing. */
+const IDLE_LINE = /^\s*(?:$|\/\/|\/\*|\*|#)/;
 
 /**
  * What must fail and what must pass. For a test step: the base with only the fix's test files must fail. For
@@ -86,7 +88,8 @@ export function planProof(options: {
     };
 
   const tests = options.net.filter(({ path, status }) => isTestFile(path) && status !== 'deleted');
-  if (tests.length === 0)
+  const added = options.netLines.filter(({ kind, path }) => kind === 'added' && isTestFile(path));
+  if (tests.length === 0 || !added.some(({ text }) => !IDLE_LINE.test(text)))
     return {
       ok: false,
       refusal: refusal(
@@ -95,7 +98,6 @@ export function planProof(options: {
           'passes after it (*.test.*, *.spec.*, or under test/, tests/, __tests__/, spec/), commit, submit again.',
       ),
     };
-  const added = options.netLines.filter(({ kind, path }) => kind === 'added' && isTestFile(path));
   return {
     ok: true,
     kind: 'test',

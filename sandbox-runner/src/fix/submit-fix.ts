@@ -92,7 +92,13 @@ async function checkAndProve(
   if (!taken.ok) return { ok: false, refusals: [taken.refusal] };
   const { gitDir } = taken;
 
-  const gathered = await gatherFix({ gitDir, head, ...fix, identity: request.identity });
+  const gathered = await gatherFix({
+    gitDir,
+    head,
+    ...fix,
+    identity: request.identity,
+    redact: deps.redact,
+  });
   if (!gathered.ok) return { ok: false, refusals: [gathered.refusal] };
   const refusals = checkFix(gathered.fix);
   const [baseTree, headTree] = await Promise.all([treeFacts(gitDir, base), treeFacts(gitDir, head)]);
@@ -167,9 +173,9 @@ async function accept(all: {
       'text/x-diff; charset=utf-8',
       await readableDiff(gitDir, target.base, submission.head),
     ),
-    title: oneLine(submission.input.title, 200),
-    rootCause: oneLine(submission.input.rootCause, 300),
-    fixSummary: submission.input.fixSummary.trim().slice(0, 4_000) || '(none given)',
+    title: oneLine(deps.redact(submission.input.title), 200),
+    rootCause: oneLine(deps.redact(submission.input.rootCause), 300),
+    fixSummary: deps.redact(submission.input.fixSummary).trim().slice(0, 4_000) || '(none given)',
     files: fix.net.map(({ path, status, additions, deletions }) => ({ path, status, additions, deletions })),
     proof: {
       kind: plan.kind,

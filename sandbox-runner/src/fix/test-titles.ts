@@ -1,10 +1,13 @@
+/** `test('…'`, `it.only('…'`, and the call after a table: `test.each([…])('…'`. */
 const TITLE =
-  /\b(?:test|it)(?:\.\w+)*\s*\(\s*(?:'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)"|`((?:\\.|[^`\\])*)`)/g;
+  /(?:\b(?:test|it)(?:\.\w+)*\s*\(|\]\s*\)\s*\()\s*(?:'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)"|`((?:\\.|[^`\\])*)`)/g;
+/** Where a title stops being literal: `${…}`, `%s`, `$name`. */
+const HOLE = /\$\{|%[sdifjoOp#]|\$[a-z]/;
 
-/** Titles of tests in JavaScript or TypeScript source; templates are cut at their first hole. */
+/** Titles of tests in JavaScript or TypeScript source; what is filled in at run time is cut off. */
 export function testTitles(source: string): string[] {
   const titles = [...source.matchAll(TITLE)].map(([, single, double, template]) => {
-    const text = single ?? double ?? template?.split('${')[0] ?? '';
+    const text = (single ?? double ?? template ?? '').split(HOLE)[0] ?? '';
     return text.replace(/\\(.)/g, '$1').trim();
   });
   return [...new Set(titles.filter((title) => title !== ''))];

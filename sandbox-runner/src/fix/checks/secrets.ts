@@ -23,14 +23,20 @@ export function secretIn(text: string): string | null {
   return SHAPES.find(({ pattern }) => pattern.test(text))?.name ?? null;
 }
 
-/** Looks at every added line of every commit: a secret removed again is pushed all the same. */
-export const checkSecrets: Check = ({ historyLines }) => {
-  const found = historyLines
-    .filter(({ kind }) => kind === 'added')
-    .flatMap(({ path, line, text }) => {
-      const name = secretIn(text);
-      return name === null ? [] : [`${path}:${line} looks like ${name}`];
-    });
+/** Looks at every added line of every commit, and at what the commits say: all of it is pushed. */
+export const checkSecrets: Check = ({ historyLines, commits, redact }) => {
+  const inspect = (where: string, text: string): string[] => {
+    const name = redact(text) === text ? secretIn(text) : 'a secret of ours';
+    return name === null ? [] : [`${where} looks like ${name}`];
+  };
+  const found = [
+    ...historyLines
+      .filter(({ kind }) => kind === 'added')
+      .flatMap(({ path, line, text }) => inspect(`${path}:${line}`, text)),
+    ...commits.flatMap(({ sha, message, author }) =>
+      inspect(`commit ${sha.slice(0, 10)}`, `${message}\n${author.name} ${author.email}`),
+    ),
+  ];
   if (found.length === 0) return [];
   return [refusal('secret', `${some(found)}. Take it out of every commit, not only the last.`)];
 };

@@ -4,24 +4,37 @@ import { refusal, some } from '../refusal.ts';
 import { testTitles } from '../test-titles.ts';
 import { parseManifest } from './dependencies.ts';
 
+const SCRIPT_CALL =
+  /\b(?:npm|pnpm|yarn)\s+(?:-\S+\s+)*(?:run(?:-script)?\s+)?(?:-\S+\s+)*([A-Za-z_][\w:.-]*)/g;
+
 /** Names of package scripts that a command runs: `npm test`, `npm run lint`. */
 export function scriptsOf(command: string): string[] {
-  const named = [
-    ...command.matchAll(/\b(?:npm|pnpm|yarn)(?:\s+--?\S+)*\s+(?:run(?:-script)?\s+)?([\w:.-]+)/g),
-  ];
-  return named
-    .map((match) => (match[1] === 't' ? 'test' : (match[1] ?? '')))
+  return [...command.matchAll(SCRIPT_CALL)]
+    .map(([, name = '']) => (name === 't' ? 'test' : name))
     .flatMap((name) => [`pre${name}`, name, `post${name}`]);
+}
+
+/** And the scripts that those run in turn. */
+function reachedScripts(command: string, scripts: Readonly<Record<string, string>>): Set<string> {
+  const reached = new Set<string>();
+  const waiting = scriptsOf(command);
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (reached.has(name)) continue;
+    reached.add(name);
+    waiting.push(...scriptsOf(scripts[name] ?? ''));
+  }
+  return reached;
 }
 
 /** The command that failed must stay the command that passes: a script emptied of its work proves nothing. */
 export const checkScripts: Check = ({ manifests, step }) => {
-  const watched = scriptsOf(step.command ?? 'npm test');
   const changed = manifests
     .filter(({ path, before }) => /(^|\/)package\.json$/.test(path) && before !== null)
     .flatMap(({ path, before, after }) => {
       const [was, is] = [parseManifest(before).scripts ?? {}, parseManifest(after).scripts ?? {}];
-      return watched.filter((name) => was[name] !== is[name]).map((name) => `${name} in ${path}`);
+      return [...reachedScripts(step.command ?? 'npm test', was)]
+        .filter((name) => was[name] !== is[name])
+        .map((name) => `${name} in ${path}`);
     });
   if (changed.length === 0) return [];
   return [
