@@ -11,6 +11,8 @@ export type Run = {
   below: string[];
   /** What Git prints after `@@`: usually the enclosing function. */
   heading: string;
+  /** `before` is not what stood there once, but what should stand there. */
+  isMend?: boolean;
 };
 
 export type FileChange = {

@@ -20,7 +20,29 @@ export function numberLines(excerpt: string): LogLine[] {
       match ? [{ number: Number(match[1]), text: clean(match[2] ?? '') }] : [],
     );
   }
-  return lines.map((text, index) => ({ number: index + 1, text: clean(text) }));
+  return numberAroundGaps(lines);
+}
+
+/** A place where an excerpt leaves lines out: `… 12 lines omitted (lines 5-16) …`. */
+export type Gap = { fromLine: number; toLine: number };
+
+export function readGap(line: string): Gap | undefined {
+  const match = /\(lines? (\d+)(?:\s*[-–]\s*(\d+))?\)/.exec(line);
+  if (!match || !/omitted|left out|skipped|…|\.\.\./.test(line)) return undefined;
+  return { fromLine: Number(match[1]), toLine: Number(match[2] ?? match[1]) };
+}
+
+function numberAroundGaps(lines: readonly string[]): LogLine[] {
+  let next = 1;
+  return lines.flatMap((text) => {
+    const gap = readGap(text);
+    if (gap) {
+      next = gap.toLine + 1;
+      return [];
+    }
+    next += 1;
+    return [{ number: next - 1, text: clean(text) }];
+  });
 }
 
 function clean(text: string): string {

@@ -45,6 +45,7 @@ function onlyChangedLines(run: Run, wanted: readonly string[]): Run {
   const index = wanted.findIndex((line, at) => line !== run.after[at]);
   return {
     ...run,
+    isMend: true,
     newStart: run.newStart + index,
     before: [wanted[index] ?? ''],
     after: [run.after[index] ?? ''],

@@ -12,7 +12,8 @@ export type Decision =
   | { kind: 'text'; text: string };
 
 export function respond(request: MessagesRequest): Decision {
-  const task = recogniseTask(request);
+  // A caller that forbids tools wants an answer now, from what is already known.
+  const task = recogniseTask(request.toolChoice === 'none' ? { ...request, tools: [] } : request);
   const outcomes = recordedOutcomes(request.messages);
   if (task.kind === 'fix') {
     const next = replay(fixFailure(task), outcomes);

@@ -9,56 +9,66 @@ import {
   type Sign,
   softEnvironmentSigns,
 } from './failure-signs.ts';
-import { type LogLine, numberLines } from './log-lines.ts';
+import { type Gap, type LogLine, numberLines, readGap } from './log-lines.ts';
 import type { Plan } from './plan.ts';
-import type { JudgeTask } from './recognise-task.ts';
+import { type JudgeTask, parseUntrusted } from './recognise-task.ts';
 
+/** What one look may ask for; a reader may give less. */
 const linesPerLook = 300;
 
 export function* judgeFailure(task: JudgeTask): Plan<JsonObject> {
   let lines = logLines(task);
-  if (task.readLogTool !== undefined && !lines.some(speaks)) {
-    const total = totalLines(task.prompt);
-    const toLine = total ?? linesPerLook;
-    const input = { fromLine: Math.max(1, toLine - linesPerLook + 1), toLine };
+  const missing = task.readLogTool !== undefined && !lines.some(speaks) ? unseenLines(task) : undefined;
+  if (task.readLogTool !== undefined && missing) {
     const outcome = yield {
       name: task.readLogTool,
-      input,
+      input: { ...missing },
       say: 'The excerpt does not show the error; reading further.',
     };
-    if (!outcome.isError) lines = [...lines, ...numberedFrom(outcome.text, input.fromLine)];
+    if (!outcome.isError) lines = [...lines, ...readLines(outcome.text, missing.fromLine)];
   }
+  if (!lines.some(speaks)) lines = [...lines, ...issueLines(task)];
   return judgement(task, lines);
 }
 
-/** The failed step's log first; any other fenced text that calls itself a log; else the prompt itself. */
-function logLines(task: JudgeTask): LogLine[] {
+/** The failed step's log; where nothing calls itself a log, all fenced text, else the prompt itself. */
+function logLines(task: JudgeTask): Line[] {
   const logs = task.untrusted.filter((part) => /log|excerpt|output/i.test(part.source));
   const texts = (logs.length > 0 ? logs : task.untrusted).map((part) => part.text);
   return (texts.length > 0 ? texts : [task.prompt]).flatMap(numberLines);
 }
 
-function numberedFrom(text: string, fromLine: number): LogLine[] {
-  const lines = numberLines(text);
-  return lines[0]?.number === 1
+/** What the build system itself said; all there is when an agent was lost before it could send a log. */
+function issueLines(task: JudgeTask): Line[] {
+  const issues = task.untrusted.filter((part) => part.source === 'issues');
+  return issues.flatMap((part) => numberLines(part.text)).map((line) => ({ ...line, origin: 'issues' }));
+}
+
+function readLines(text: string, fromLine: number): Line[] {
+  const fenced = parseUntrusted(text)[0]?.text ?? text;
+  const lines = numberLines(fenced);
+  return lines[0]?.number === 1 && fromLine > 1
     ? lines.map((line) => ({ ...line, number: line.number + fromLine - 1 }))
     : lines;
 }
 
-function totalLines(prompt: string): number | undefined {
-  const match =
-    /\b(?:of|has|total(?: of)?:?|all)\s+([\d,]+)\s+lines\b|\blines?[:=]\s*(?:\d+\s*[-–]\s*\d+\s+of\s+)?([\d,]+)|\bof\s+([\d,]+)\b(?=[^\n]*\blines?\b)/i.exec(
-      prompt,
-    );
-  const digits = (match?.[1] ?? match?.[2] ?? match?.[3])?.replace(/,/g, '');
-  return digits === undefined ? undefined : Number(digits);
+/** The end of the last stretch that the excerpt leaves out, or of the whole log when only its length is told. */
+function unseenLines(task: JudgeTask): Gap {
+  const gaps = task.untrusted.flatMap((part) => part.text.split('\n')).flatMap((line) => readGap(line) ?? []);
+  const last = gaps.at(-1);
+  const told = /\b(?:of|has)\s+(\d+)\s+lines\b/i.exec(task.prompt)?.[1];
+  const toLine = last?.toLine ?? (told === undefined ? linesPerLook : Number(told));
+  return { fromLine: Math.max(last?.fromLine ?? 1, toLine - linesPerLook + 1), toLine };
 }
 
-type Finding = { category: Category; line: LogLine | undefined; cause: string; advice: string };
+/** `origin` is what evidence calls the text: the log unless told otherwise. */
+type Line = LogLine & { origin?: string };
+
+type Finding = { category: Category; line: Line | undefined; cause: string; advice: string };
 
 const environmentSigns = [...hardEnvironmentSigns, ...softEnvironmentSigns];
 
-function speaks(line: LogLine): boolean {
+function speaks(line: Line): boolean {
   if (harmless.test(line.text)) return false;
   return (
     [...environmentSigns, ...configurationSigns].some((sign) => sign.pattern.test(line.text)) ||
@@ -66,7 +76,7 @@ function speaks(line: LogLine): boolean {
   );
 }
 
-export function diagnose(lines: readonly LogLine[], failingTests: readonly string[]): Finding {
+export function diagnose(lines: readonly Line[], failingTests: readonly string[]): Finding {
   const told = lines.filter((line) => !harmless.test(line.text));
   const productFails = told.some((line) => codeSigns.slice(0, 2).some((sign) => sign.test(line.text)));
   const hard = firstSign(told, hardEnvironmentSigns);
@@ -94,10 +104,21 @@ export function diagnose(lines: readonly LogLine[], failingTests: readonly strin
   };
 }
 
+/** When the developer could not make it fail and the log names no cause outside, what differs is where it ran. */
+function afterHandBack(task: JudgeTask, found: Finding): Finding {
+  if (found.category !== 'code' || !task.untrusted.some((part) => part.source === 'cody')) return found;
+  return {
+    ...found,
+    category: 'environment',
+    cause: 'the failure shows on the build agent only; the developer could not reproduce it',
+    advice: 'Compare the build agent with the container in which the command passes.',
+  };
+}
+
 function firstSign(
-  lines: readonly LogLine[],
+  lines: readonly Line[],
   signs: readonly Sign[],
-): { line: LogLine; cause: string; advice: string } | undefined {
+): { line: Line; cause: string; advice: string } | undefined {
   for (const line of lines) {
     const sign = signs.find((candidate) => candidate.pattern.test(line.text));
     if (sign) return { line, cause: sign.cause, advice: sign.advice };
@@ -105,8 +126,8 @@ function firstSign(
   return undefined;
 }
 
-function judgement(task: JudgeTask, lines: readonly LogLine[]): JsonObject {
-  const found = diagnose(lines, task.facts.failingTests);
+function judgement(task: JudgeTask, lines: readonly Line[]): JsonObject {
+  const found = afterHandBack(task, diagnose(lines, task.facts.failingTests));
   const step = task.facts.failedStep ?? 'failed';
   const quoted = found.line?.text.trim().slice(0, 300) ?? 'no line of the log names a cause';
   return {
@@ -130,7 +151,7 @@ function reasonFor(category: Category): string {
   return 'The machine and its services answered, the tools ran, and what they report is about the code.';
 }
 
-function alternativesTo(category: Category, lines: readonly LogLine[]): JsonObject[] {
+function alternativesTo(category: Category, lines: readonly Line[]): JsonObject[] {
   const rejected: Record<Category, string> = {
     code: 'No assertion, type or lint error stands before the deciding line.',
     configuration: 'The commands and variables of the step were found.',
@@ -147,12 +168,15 @@ function alternativesTo(category: Category, lines: readonly LogLine[]): JsonObje
 
 const maxEvidence = 4;
 
-function evidenceFor(found: Finding, lines: readonly LogLine[]): JsonObject[] {
+function evidenceFor(found: Finding, lines: readonly Line[]): JsonObject[] {
   const main = found.line;
   if (!main) {
     const last = [...lines].reverse().find((line) => line.text.trim() !== '');
     return [
-      { claim: last?.text.trim().slice(0, 300) || 'The log is empty', source: `log:${last?.number ?? 1}` },
+      {
+        claim: last?.text.trim().slice(0, 300) || 'The log is empty',
+        source: last ? sourceOf(last) : 'log:1',
+      },
     ];
   }
   const near = lines.filter(
@@ -160,5 +184,9 @@ function evidenceFor(found: Finding, lines: readonly LogLine[]): JsonObject[] {
   );
   return [main, ...near]
     .slice(0, maxEvidence)
-    .map((line) => ({ claim: line.text.trim().slice(0, 300), source: `log:${line.number}` }));
+    .map((line) => ({ claim: line.text.trim().slice(0, 300), source: sourceOf(line) }));
+}
+
+function sourceOf(line: Line): string {
+  return `${line.origin ?? 'log'}:${line.number}`;
 }

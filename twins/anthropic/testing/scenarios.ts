@@ -149,7 +149,7 @@ const plainScript: Scenario = {
 const slug = (join: string): string =>
   lines(
     'export function slug(title) {',
-    "  return title.toLowerCase().split(/\\s+/).filter(Boolean).join('" + join + "');",
+    `  return title.toLowerCase().split(/\\s+/).filter(Boolean).join('${join}');`,
     '}',
   );
 

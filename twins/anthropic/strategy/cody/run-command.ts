@@ -64,5 +64,6 @@ export function installCommand(repository: Repository): string {
   if (has('package-lock.json') || has('npm-shrinkwrap.json')) return 'npm ci --no-audit --no-fund';
   if (has('pnpm-lock.yaml')) return 'corepack pnpm install --frozen-lockfile';
   if (has('yarn.lock')) return 'corepack yarn install --frozen-lockfile';
-  return 'npm install --no-audit --no-fund --no-package-lock';
+  // In brackets, so that nothing behind it can be read as the name of a package to add.
+  return '(npm install --no-audit --no-fund --no-package-lock )';
 }

@@ -81,6 +81,7 @@ function causeSentence(cause: Candidate, work: Work): string {
     const { before, after, file, newStart } = cause.run;
     const old = firstCode(before);
     const now = firstCode(after);
+    if (cause.run.isMend) return `${by} wrote \`${now}\` in ${file}:${newStart} where \`${old}\` is right`;
     if (old && now) return `${by} changed \`${old}\` to \`${now}\` in ${file}:${newStart}`;
     return old
       ? `${by} removed \`${old}\` from ${file}:${newStart}`
