@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -52,11 +52,33 @@ export function startChild(
     exited,
     kill() {
       if (child.pid === undefined) return;
-      try {
-        process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // Gone already.
+      // Shells of the Agent SDK lead groups of their own: found by descent, before their parent is gone.
+      const all = descendants(child.pid, processTable());
+      for (const pid of [-child.pid, ...all]) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // Gone already.
+        }
       }
     },
   };
+}
+
+function processTable(): { pid: number; parent: number }[] {
+  const listing = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  return listing.split('\n').flatMap((line) => {
+    const [pid, parent] = line.trim().split(/\s+/).map(Number);
+    return pid && parent ? [{ pid, parent }] : [];
+  });
+}
+
+/** All that descend from `root`, itself left out. Pure. */
+export function descendants(root: number, table: { pid: number; parent: number }[]): number[] {
+  const found = [root];
+  for (const parent of found) {
+    for (const entry of table)
+      if (entry.parent === parent && !found.includes(entry.pid)) found.push(entry.pid);
+  }
+  return found.slice(1);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,12 +84,13 @@ it('runs the same session in a folder of its own, and says that it is unsafe', a
   await api.close();
 });
 
-it('ends at its time limit', async () => {
+it('ends at its time limit, with all that it started', async () => {
   const { api, start } = await backendWith([
-    { call: 'Bash', input: { command: 'sleep 50', description: 'wait' } },
+    { call: 'Bash', input: { command: 'sleep 5051', description: 'wait' } },
     { say: 'done' },
   ]);
   expect(await (await start(4_000)).ended).toMatchObject({ reason: 'timeout' });
+  expect(execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' })).not.toContain('sleep 5051');
   await api.close();
 });
 

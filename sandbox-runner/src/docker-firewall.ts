@@ -50,6 +50,8 @@ async function close(command: 'iptables' | 'ip6tables'): Promise<void> {
   };
   await ensure(CHAIN, '-i', `${BRIDGE_PREFIX}+`, '-j', 'DROP');
   // First in INPUT, whatever stands there; a jump that is there already may have been overtaken.
+  const input = await tables(command, '-S', 'INPUT');
+  if (input.split('\n').find((line) => line.startsWith('-A ')) === `-A INPUT -j ${CHAIN}`) return;
   await tables(command, '-D', 'INPUT', '-j', CHAIN).catch(() => undefined);
   await tables(command, '-I', 'INPUT', '1', '-j', CHAIN);
 }
