@@ -174,6 +174,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     logger,
   });
   runs.recover();
+  artifacts.retain(spool.runs());
   const { server, url } = await listen(app.fetch, settings);
   authority ||= new URL(url).host;
   const prepared = prepare();

@@ -87,6 +87,7 @@ export class RunManager {
     if (before) {
       before.stop('lease_lost', 'a newer lease of this run was granted');
       await before.settled;
+      if (this.knownFence(request.id) !== request.fence) return { kind: 'stale_fence' };
     }
     this.#launch(record);
     return decision;

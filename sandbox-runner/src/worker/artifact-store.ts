@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Artifact } from '../../../core/contracts/artifact.ts';
 import { type Bytes, sha256Hex } from '../../../wire/encoding.ts';
@@ -58,6 +58,11 @@ export class ArtifactStore {
       writeDurably(path, bytes);
       return { ok: true, bytes };
     });
+  }
+
+  /** Removes what belongs to none of these runs. */
+  retain(runs: ReadonlySet<string>): void {
+    for (const run of readdirSync(this.#folder)) if (!runs.has(run)) this.forget(run);
   }
 
   forget(run: string): void {

@@ -141,6 +141,11 @@ export class EventSpool {
     this.#forgetIfDone(stream);
   }
 
+  /** Runs of which something is still to be told. */
+  runs(): Set<string> {
+    return new Set([...this.#streams.values()].map(({ run }) => run));
+  }
+
   get size(): number {
     let size = 0;
     for (const stream of this.#streams.values()) size += stream.pending.length;
