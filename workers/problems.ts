@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { problemOf, type ProblemCode } from '../core/contracts/problem.ts';
+import { type ProblemCode, problemOf } from '../core/contracts/problem.ts';
 import { type Env, SettingError } from './env.ts';
 
 /** How long a sender should wait when something of ours failed. */
