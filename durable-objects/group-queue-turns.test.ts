@@ -24,7 +24,7 @@ test('never more than the limit at once, never two of a thread, never out of ord
       const granted = decideTurns(turns, 4).map((id) => turns[Number(id)] as Turn);
       const active = turns.filter(({ state }) => state === 'active');
       expect(granted.length === 0 || active.length + granted.length <= 4).toBe(true);
-      const busy = new Set(active.map(({ thread }) => thread));
+      const busy = new Set<string>(active.map(({ thread }) => thread));
       for (const { id, thread } of granted) {
         expect(busy.has(thread)).toBe(false);
         busy.add(thread);
