@@ -5,6 +5,9 @@ import { dirname, join } from 'node:path';
 
 export const IDENTITY = { name: 'Cody Codewell (AI Agent)', email: 'cody@agents.example' };
 
+/** The same work gives the same commits. */
+const DATE = '2026-11-20T09:00:00Z';
+
 const ENVIRONMENT = {
   PATH: process.env.PATH,
   HOME: '/nonexistent',
@@ -14,6 +17,8 @@ const ENVIRONMENT = {
   GIT_AUTHOR_EMAIL: IDENTITY.email,
   GIT_COMMITTER_NAME: IDENTITY.name,
   GIT_COMMITTER_EMAIL: IDENTITY.email,
+  GIT_AUTHOR_DATE: DATE,
+  GIT_COMMITTER_DATE: DATE,
 };
 
 export function tempFolder(): { path: string; remove: () => void } {
