@@ -37,9 +37,9 @@ export interface ServiceDeps {
 /** Of one proving command, its install included. */
 const PROOF_TIMEOUT_MS = 10 * 60_000;
 const LOOK_EVERY_MS = 30_000;
-/** A service manager's patience is 90 s; containers end within ten. */
-const END_RUNS_WITHIN_MS = 20_000;
-const FLUSH_WITHIN_MS = 10_000;
+/** Together under the twenty seconds after which whoever stops us loses patience. */
+const END_RUNS_WITHIN_MS = 11_000;
+const FLUSH_WITHIN_MS = 5_000;
 
 const sleep = (delayMs: number) => new Promise<void>((done) => setTimeout(done, delayMs));
 
