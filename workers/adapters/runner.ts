@@ -38,14 +38,17 @@ const INTENT_TIMEOUT_MS = 28_000;
 const problemSchema = z.object({ code: z.string().optional(), detail: z.string().optional() });
 
 export interface RunnerClient {
-  /** 202 `started`, 200 `known`, 409 `stale_fence`, 429 `full`; the rest throws `RunnerError`. */
+  /**
+   * 202 `started`, 200 `known`, 409 `stale_fence`, 429 `full`; the rest throws `RunnerError`. A run that runs
+   * under this very lease is known, even if a deploy has changed what it would be told today.
+   */
   startRun(
     runner: string,
     request: RunRequest,
   ): Promise<
     { status: 'started' | 'known' | 'stale_fence' } | { status: 'full'; retryAfterMs: number | null }
   >;
-  /** Ends a run; an unknown one is already ended. */
+  /** Ends a run under this lease; one that is unknown or has a newer lease is not ours to end. */
   cancelRun(runner: string, run: string, fence: number, reason: string): Promise<void>;
   /** `runner`: who checked the intent; another one is asked where that one is gone. */
   performIntent(
@@ -98,14 +101,18 @@ export function runnerClient(env: Env | Settings): RunnerClient {
       const response = await send(runner, 'PUT', `/v1/runs/${request.id}`, request, TIMEOUT_MS);
       if (response.status === 202) return { status: 'started' };
       if (response.status === 200) return { status: 'known' };
-      if (response.status === 409) return { status: 'stale_fence' };
+      if (response.status === 409) {
+        const { code } = await errorOf(runner, response);
+        return { status: code === 'conflict' ? 'known' : 'stale_fence' };
+      }
       if (response.status === 429) return { status: 'full', retryAfterMs: retryAfterOf(response) };
       throw await errorOf(runner, response);
     },
     async cancelRun(runner, run, fence, reason) {
       const query = new URLSearchParams({ fence: String(fence), reason: reason.slice(0, 200) });
       const response = await send(runner, 'DELETE', `/v1/runs/${run}?${query}`, undefined, TIMEOUT_MS);
-      if (!response.ok && response.status !== 404) throw await errorOf(runner, response);
+      if (!response.ok && response.status !== 404 && response.status !== 409)
+        throw await errorOf(runner, response);
     },
     async performIntent(runner, request) {
       const names = [...urls.keys()];
