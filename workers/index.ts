@@ -3,6 +3,7 @@ import { operatorApi } from './api/operator-api.ts';
 import type { Env } from './env.ts';
 import { health } from './health.ts';
 import { azureDevOpsHook } from './intake/azure-devops/hook.ts';
+import { drainBody } from './intake/body.ts';
 import { githubHook } from './intake/github/hook.ts';
 import { runnerDoors } from './intake/runner.ts';
 import { telegramHook } from './intake/telegram/hook.ts';
@@ -18,6 +19,10 @@ export { RunPool } from '../durable-objects/run-pool.ts';
 export { Telegram } from '../durable-objects/telegram.ts';
 
 const app = new Hono<{ Bindings: Env }>();
+app.use(async (context, next) => {
+  await next();
+  await drainBody(context.req.raw);
+});
 app.route('/hooks/azure-devops', azureDevOpsHook);
 app.route('/hooks/github', githubHook);
 app.route('/hooks/telegram', telegramHook);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Effect } from '../../core/loops/effects.ts';
 import { incidentStub } from '../../durable-objects/stubs.ts';
 import { azureDevOpsProjects, type Env, operatorTelegramId } from '../env.ts';
-import { readAzureDevOpsHook } from '../intake/azure-devops/hook.ts';
+import { MAX_BODY_BYTES, readAzureDevOpsHook } from '../intake/azure-devops/hook.ts';
 import { parseUpdate } from '../intake/telegram/parse.ts';
 import { resolveAzureDevOps } from '../routing/deliver-azure-devops.ts';
 import { eventIdOf } from '../routing/event-ids.ts';
@@ -58,7 +58,8 @@ export async function dryRun(
 }
 
 async function dryRunAzureDevOps(env: Env, text: string, nowMs: number): Promise<DryRun> {
-  const body = { text, sizeBytes: new TextEncoder().encode(text).byteLength, truncated: false };
+  const sizeBytes = new TextEncoder().encode(text).byteLength;
+  const body = { text, sizeBytes, truncated: sizeBytes > MAX_BODY_BYTES };
   const incoming = await readAzureDevOpsHook(body, azureDevOpsProjects(env), nowMs);
   const event = await eventIdOf(incoming.source, incoming.delivery);
   const about = { event, type: incoming.type };

@@ -1,8 +1,8 @@
 export type Body = { text: string; sizeBytes: number; truncated: boolean };
 
 /**
- * Reads at most `limitBytes` of a body, whatever its headers say; the rest is left unread. `truncated` tells
- * that there was more.
+ * Keeps at most `limitBytes` of a body, whatever its headers say; `truncated` tells that there was more. The
+ * rest is read and thrown away: a connection whose body was left unread fails its next request.
  */
 export async function readBody(request: Request, limitBytes: number): Promise<Body> {
   const chunks: Uint8Array[] = [];
@@ -12,16 +12,16 @@ export async function readBody(request: Request, limitBytes: number): Promise<Bo
   while (reader) {
     const { done, value } = await reader.read();
     if (done) break;
-    const room = limitBytes - sizeBytes;
-    if (value.byteLength > room) {
-      chunks.push(value.subarray(0, room));
-      sizeBytes += room;
-      truncated = true;
-      await reader.cancel();
-      break;
-    }
-    chunks.push(value);
-    sizeBytes += value.byteLength;
+    const kept = value.subarray(0, limitBytes - sizeBytes);
+    truncated ||= kept.byteLength < value.byteLength;
+    if (kept.byteLength > 0) chunks.push(kept);
+    sizeBytes += kept.byteLength;
   }
   return { text: await new Blob(chunks).text(), sizeBytes, truncated };
+}
+
+/** Reads what a handler left of a body, and throws it away. */
+export async function drainBody(request: Request): Promise<void> {
+  if (request.body === null || request.bodyUsed) return;
+  await request.body.pipeTo(new WritableStream()).catch(() => {});
 }

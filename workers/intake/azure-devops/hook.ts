@@ -8,7 +8,7 @@ import { configuredProject } from '../../routing/projects.ts';
 import { type Body, readBody } from '../body.ts';
 import { parseAzureDevOpsHook } from './parse.ts';
 
-const MAX_BODY_BYTES = 2 * 1024 * 1024;
+export const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
 /**
  * `POST /hooks/azure-devops`. 401 for a wrong secret, 503 when something of ours fails, and 202 for all else,
