@@ -7,14 +7,14 @@ import { commit, isRefused, report, type Story, submit } from './cody/finish.ts'
 import { fixCommands, fixers } from './cody/fixers.ts';
 import { lookAround, lookAtChanges, type Repository } from './cody/look.ts';
 import { type ProvenTest, proveByTest } from './cody/prove.ts';
-import { guessCommands, installIfNeeded, otherChecks, run } from './cody/run-command.ts';
-import { type SearchResult, search } from './cody/search.ts';
+import { guessCommands, installCommand, installIfNeeded, otherChecks, run } from './cody/run-command.ts';
+import { isManifest, type SearchResult, search } from './cody/search.ts';
 import { bash, quoteAll } from './cody/shell.ts';
 import { fixedStory, unsolvedStory, type Work } from './cody/story.ts';
 import { Workbench } from './cody/workbench.ts';
 import type { FailureReport } from './failure-report.ts';
 import type { FileChange } from './hunks.ts';
-import { isTestFile, stem } from './paths.ts';
+import { importsOf, isTestFile, resolveImport, stem } from './paths.ts';
 import type { Plan } from './plan.ts';
 import type { Clues } from './rank.ts';
 import type { FixTask } from './recognise-task.ts';
@@ -29,7 +29,8 @@ export function* fixFailure(task: FixTask): Plan<string> {
   const install = yield* installIfNeeded(repository, task.facts.failedCommand);
   const { command, before } = yield* reproduce(task, repository);
   const bench = new Workbench(repository.root);
-  const changes = yield* lookAtChanges(task.facts.lastGreenCommit, likelyWords(before));
+  const testTexts = yield* readTests(bench, before, repository);
+  const changes = yield* lookAtChanges(task.facts.lastGreenCommit, likelyWords(before, testTexts));
   const nothing: SearchResult = { green: false, kept: [], rejected: [], report: before, tries: 0 };
   const facts = { command, before, changes, head: repository.head };
   if (before.passed) {
@@ -45,7 +46,7 @@ export function* fixFailure(task: FixTask): Plan<string> {
 
   const clues = yield* gatherClues(
     bench,
-    before,
+    { before, testTexts },
     repository,
     changes.commits.flatMap((one) => one.files),
   );
@@ -55,6 +56,7 @@ export function* fixFailure(task: FixTask): Plan<string> {
     queue: candidates(changes.commits, changes.base, clues, fixers(command, repository, before)),
     start: before,
     clues,
+    install: installCommand(repository),
     objection: () => objectionTo(command, before, repository),
   });
   if (!result.green) {
@@ -66,10 +68,9 @@ export function* fixFailure(task: FixTask): Plan<string> {
   }
 
   const fixedPaths = result.kept.flatMap((kept) => kept.applied.paths);
-  const test =
-    before.kind === 'test'
-      ? yield* proveByTest({ bench, command, before, fixedPaths, knownFiles: repository.files })
-      : undefined;
+  const proofCommand = fixedPaths.some(isManifest) ? `${installCommand(repository)} && ${command}` : command;
+  const proving = { bench, command: proofCommand, before, fixedPaths, knownFiles: repository.files };
+  const test = before.kind === 'test' ? yield* proveByTest(proving) : undefined;
   yield* satisfyOtherChecks(command, repository, [...fixedPaths, ...(test ? [test.file] : [])]);
   return yield* deliver(task, { ...facts, result, test });
 }
@@ -91,40 +92,51 @@ function* reproduce(task: FixTask, repository: Repository): Plan<{ command: stri
   };
 }
 
-function likelyWords(before: FailureReport): string[] {
-  return [
-    ...new Set([
-      ...before.positions.map((place) => place.file),
-      ...before.positions.map((place) => stem(place.file)),
-    ]),
-  ];
-}
-
 const maxTestsRead = 3;
 const maxSourcesRead = 4;
 
-/** Reads the failing tests and the changed files, whose imports and words show what belongs together. */
-function* gatherClues(
+/** The failing tests' files: what they import and say shows where to look. */
+function* readTests(
   bench: Workbench,
   before: FailureReport,
   repository: Repository,
-  changed: readonly FileChange[],
-): Plan<Clues> {
-  const clues: Clues = {
-    report: before,
-    testTexts: {},
-    sourceTexts: {},
-    runs: changed.flatMap((file) => file.runs),
-  };
+): Plan<Record<string, string>> {
   const named = [
     ...before.failing.map((test) => test.file ?? ''),
     ...before.positions.map((place) => place.file),
   ];
   const tests = [...new Set(named)].filter((file) => isTestFile(file) && repository.files.includes(file));
-  for (const file of tests.slice(0, maxTestsRead)) clues.testTexts[file] = (yield* bench.read(file)) ?? '';
-  const sources = [...new Set(changed.map((file) => file.path))].filter(
-    (file) => /\.[cm]?[jt]sx?$/.test(file) && !isTestFile(file) && repository.files.includes(file),
+  const texts: Record<string, string> = {};
+  for (const file of tests.slice(0, maxTestsRead)) texts[file] = (yield* bench.read(file)) ?? '';
+  return texts;
+}
+
+/** Parts of paths, the most telling first: places in the output, what the failing tests import, their own names. */
+function likelyWords(before: FailureReport, testTexts: Record<string, string>): string[] {
+  const imported = Object.entries(testTexts).flatMap(([path, text]) =>
+    importsOf(text).map((from) => resolveImport(path, from)),
   );
+  const places = before.positions.map((place) => place.file);
+  return [...new Set([...places, ...imported, ...places.map(stem)])].filter((word) => word.length > 1);
+}
+
+/** Reads the likeliest of the changed files, whose imports carry suspicion on. */
+function* gatherClues(
+  bench: Workbench,
+  { before, testTexts }: { before: FailureReport; testTexts: Record<string, string> },
+  repository: Repository,
+  changed: readonly FileChange[],
+): Plan<Clues> {
+  const runs = changed.flatMap((file) => file.runs);
+  const clues: Clues = { report: before, testTexts, sourceTexts: {}, runs };
+  const likely = likelyWords(before, testTexts);
+  const rank = (file: string): number => {
+    const index = likely.findIndex((word) => file.includes(word));
+    return index < 0 ? likely.length : index;
+  };
+  const sources = [...new Set(changed.map((file) => file.path))]
+    .filter((file) => /\.[cm]?[jt]sx?$/.test(file) && !isTestFile(file) && repository.files.includes(file))
+    .sort((left, right) => rank(left) - rank(right));
   for (const file of sources.slice(0, maxSourcesRead))
     clues.sourceTexts[file] = (yield* bench.read(file)) ?? '';
   return clues;

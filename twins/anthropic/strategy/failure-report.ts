@@ -25,7 +25,7 @@ export type FailureReport = {
 const readers = [readNodeSpec, readVitest, readJest, readMocha, readAva, readTap, readUvu, readHandWritten];
 
 export function readFailure(rawOutput: string, exitCode: number, root: string): FailureReport {
-  const output = stripAnsi(rawOutput);
+  const output = withoutWarnings(stripAnsi(rawOutput));
   const lines = output.split('\n');
   const failing = exitCode === 0 ? [] : firstNonEmpty(lines).map((test) => localise(test, root));
   const positions = readPositions(lines, root);
@@ -40,6 +40,11 @@ export function readFailure(rawOutput: string, exitCode: number, root: string): 
     keys: keysOf(kind, failing, lines, message, root),
     output,
   };
+}
+
+/** The package manager's own remarks are about the machine, not about the failure. */
+function withoutWarnings(output: string): string {
+  return output.replace(/^npm (warn|notice)\b.*\n?/gim, '');
 }
 
 function firstNonEmpty(lines: readonly string[]): FailingTest[] {

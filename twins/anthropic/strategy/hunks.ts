@@ -34,7 +34,7 @@ export function parseLog(text: string): CommitChange[] {
     commits.at(-1)?.files.push(...parseDiff(body.join('\n'), commits.at(-1)?.sha ?? ''));
     body = [];
   };
-  for (const line of text.split('\n')) {
+  for (const line of text.split(/\r?\n/)) {
     const head = /^commit ([0-9a-f]{40})\t(.*)$/.exec(line);
     if (head) {
       flush();
@@ -51,7 +51,7 @@ export function parseDiff(text: string, commit = ''): FileChange[] {
 }
 
 function parseSection(section: string, commit: string): FileChange {
-  const lines = section.split('\n');
+  const lines = section.split(/\r?\n/);
   const firstHunk = lines.findIndex((line) => line.startsWith('@@ '));
   const head = firstHunk < 0 ? lines : lines.slice(0, firstHunk);
   const field = (label: string): string | undefined =>

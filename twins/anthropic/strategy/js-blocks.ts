@@ -55,20 +55,6 @@ export function findTitledCalls(text: string, title: string): TitledCall[] {
   });
 }
 
-const testWord = /(?:^|[^\w.])(test|it|specify)(?:\.\w+)*$/;
-
-/** The first test of a file, whatever its title. */
-export function firstTitledTest(text: string): TitledCall | undefined {
-  const mask = codeMask(text);
-  for (const literal of literalsAfterParen(text, mask)) {
-    if (!testWord.test(text.slice(Math.max(0, literal.open - 40), literal.open))) continue;
-    const block = statementAround(text, mask, literal.open);
-    if (block)
-      return { block, title: { start: literal.start, end: literal.end }, quote: text[literal.start] ?? "'" };
-  }
-  return undefined;
-}
-
 /** The whole call statement that begins on `line` (1-based): for plain assertions. */
 export function callStatementAt(text: string, line: number): Span | undefined {
   const mask = codeMask(text);

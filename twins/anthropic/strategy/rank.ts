@@ -59,8 +59,30 @@ function importScore(file: string, clues: Clues): number {
 function wordScore(run: Run, clues: Clues): number {
   const failing = clues.report.failing.map((test) => `${test.path.join(' ')} ${test.message}`).join(' ');
   const wanted = wordsOf(`${failing} ${clues.report.message}`);
-  const own = wordsOf([run.heading, ...run.before, ...run.after, ...run.above.slice(-2)].join(' '));
-  return Math.min(12, [...own].filter((word) => wanted.has(word)).length * 3);
+  const text = [run.heading, ...run.before, ...run.after, ...run.above.slice(-2)].join(' ');
+  const shared = [...wordsOf(text)].filter((word) => wanted.has(word)).length;
+  const named = namesIn(failingLines(clues));
+  const sharedNames = [...namesIn([...run.before, ...run.after].join(' '))].filter((name) => named.has(name));
+  return Math.min(12, shared * 3) + Math.min(8, sharedNames.length * 4);
+}
+
+/** The lines of the failing tests themselves. */
+function failingLines({ report, testTexts }: Clues): string {
+  return report.failing
+    .flatMap((test) => {
+      const text = test.file === undefined ? undefined : testTexts[test.file];
+      return text === undefined || test.line === undefined
+        ? []
+        : text.split('\n').slice(test.line - 1, test.line + 6);
+    })
+    .join(' ');
+}
+
+const everywhere =
+  /^(assert|expect|test|describe|it|equal|strictEqual|deepEqual|deepStrictEqual|toBe|toEqual|const|export|function|return|async|await|value|input|result|true|false|import|from)$/;
+
+function namesIn(text: string): Set<string> {
+  return new Set((text.match(/[A-Za-z_$][\w$]{2,}/g) ?? []).filter((name) => !everywhere.test(name)));
 }
 
 const dull = new Set(

@@ -49,6 +49,6 @@ export function undoPatch(run: Run): string {
 
 /** The file's text out of a Read result: `<number><tab><line>` rows; other rows are the client's remarks. */
 export function textFromRead(result: string): string {
-  const rows = result.split('\n').map((line) => /^\s*\d+[\t→](.*)$/.exec(line));
+  const rows = result.split(/\r?\n/).map((line) => /^\s*\d+[\t→](.*)$/.exec(line));
   return rows.flatMap((row) => (row ? [row[1] ?? ''] : [])).join('\n');
 }

@@ -1,12 +1,5 @@
 /** Writes a regression test out of a failing one: a copy beside it, under a title of its own, with the same expectation. */
-import {
-  callStatementAt,
-  codeMask,
-  findTitledCalls,
-  firstTitledTest,
-  type Span,
-  type TitledCall,
-} from './js-blocks.ts';
+import { callStatementAt, codeMask, findTitledCalls, type Span, type TitledCall } from './js-blocks.ts';
 import type { FailingTest } from './reports/failing-test.ts';
 import type { TextEdit } from './undo-edit.ts';
 import { occurrences } from './undo-edit.ts';
@@ -17,10 +10,6 @@ export type NewTest = { edit: TextEdit; title: string; basedOn: string };
 export function writeRegressionTest(text: string, failing: FailingTest): NewTest | undefined {
   const call = findFailingCall(text, failing);
   if (call) return copyCall(text, call, failing);
-  if (isWholeFile(failing)) {
-    const first = firstTitledTest(text);
-    return first ? copyCall(text, first, failing) : undefined;
-  }
   return copyLoop(text, failing);
 }
 
@@ -36,7 +25,8 @@ export function writeRegressionAssertion(text: string, line: number, why: string
   return unlessAmbiguous(text, { oldText: statement, newText }, title, statement.trim().split('\n')[0] ?? '');
 }
 
-function isWholeFile(failing: FailingTest): boolean {
+/** The runner names a file, not a test: it could not be loaded. */
+export function isWholeFile(failing: FailingTest): boolean {
   const name = failing.path.at(-1) ?? '';
   return /\.[cm]?[jt]sx?$/.test(name);
 }

@@ -6,7 +6,7 @@ import type Anthropic from '@anthropic-ai/sdk';
 export type ToolAnswer = { text: string; isError: boolean };
 export type ToolHandlers = Record<string, (input: Record<string, unknown>) => Promise<ToolAnswer>>;
 
-/** Bash, Read and Edit with the client's own wording and limits; `extra` adds the MCP tools. */
+/** Bash, Read, Edit and Write with the client's own wording and limits; `extra` adds the MCP tools. */
 export function createExecutor(cwd: string, extra: ToolHandlers): ToolHandlers {
   const seen = new Map<string, string>();
   return {
@@ -18,7 +18,7 @@ export function createExecutor(cwd: string, extra: ToolHandlers): ToolHandlers {
       seen.set(path, text);
       return {
         text: text
-          .split('\n')
+          .split(/\r?\n/)
           .map((line, index) => `${index + 1}\t${line}`)
           .join('\n'),
         isError: false,
@@ -33,12 +33,21 @@ export function createExecutor(cwd: string, extra: ToolHandlers): ToolHandlers {
       const text = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
       if (text === undefined || seen.get(path) === undefined) return refuse('File has not been read yet.');
       if (seen.get(path) !== text) return refuse('File has been modified since read.');
-      const count = text.split(oldText).length - 1;
+      // Line ends are the file's own, whatever the caller writes.
+      const lineEnd = text.includes('\r\n') ? '\r\n' : '\n';
+      const plain = text.replaceAll('\r\n', '\n');
+      const count = plain.split(oldText).length - 1;
       if (count !== 1) return refuse(`Found ${count} matches of the string to replace.`);
-      const changed = text.replace(oldText, () => newText);
+      const changed = plain.replace(oldText, () => newText).replaceAll('\n', lineEnd);
       writeFileSync(path, changed);
       seen.set(path, changed);
       return { text: `The file ${path} has been updated.`, isError: false };
+    },
+    Write: async (input) => {
+      const path = String(input.file_path);
+      if (existsSync(path) && !seen.has(path)) return refuse('File has not been read yet.');
+      writeFileSync(path, String(input.content));
+      return { text: `File created successfully at: ${path}`, isError: false };
     },
     ...extra,
   };

@@ -72,43 +72,82 @@ function parseManifest(text: string): { scripts: Record<string, string>; hasDepe
   }
 }
 
-const diffLimitChars = 26_000;
+const diffLimitChars = 24_000;
 const unknownRangeCommits = 6;
 const maxCommits = 20;
 const withoutLocks = "':(exclude)package-lock.json' ':(exclude)*.lock' ':(exclude)pnpm-lock.yaml'";
+const patchMark = '== patches';
 
-export type Changes = { commits: CommitChange[]; base: string | undefined; range: string };
+export type Changes = { commits: CommitChange[]; base: string | undefined };
 
-/** The commits since the last green one, newest first; where that is unknown, the latest few. */
+/**
+ * The commits since the last green one, newest first; where that is unknown, the latest few. Files whose change
+ * was too long to see are there without runs. `likely` are words in the paths that matter most.
+ */
 export function* lookAtChanges(lastGreen: string | undefined, likely: readonly string[]): Plan<Changes> {
   const known = lastGreen === undefined ? false : yield* isAncestor(lastGreen);
-  const range = known ? `${lastGreen}..HEAD` : 'HEAD';
-  const count = known ? maxCommits : unknownRangeCommits;
-  const log = `git log --first-parent -m -M --min-parents=1 -p -U6 --no-color --no-ext-diff --format='commit %H%x09%s' -n ${count} ${range}`;
-  const all = yield* bash(
-    `${log} -- . ${withoutLocks} | head -c ${diffLimitChars}`,
+  const range = known ? `-n ${maxCommits} ${lastGreen}..HEAD` : `-n ${unknownRangeCommits} HEAD`;
+  const log = `git log --first-parent -m -M --min-parents=1 --no-color --no-ext-diff --format='commit %H%x09%s' ${range}`;
+  const seen = yield* bash(
+    [
+      `${log} --name-status | head -400`,
+      `echo '${patchMark}'`,
+      `${log} -p -U6 -- . ${withoutLocks} | head -c ${diffLimitChars}`,
+    ].join('\n'),
     'See what the latest commits changed',
   );
-  let commits = parseLog(all.text);
-  if (all.text.length >= diffLimitChars - 200) {
-    // Too much to see at once: the files the failure points at, alone.
-    const names = yield* bash(
-      `git log --first-parent -m --min-parents=1 --name-only --format= -n ${count} ${range} | sort -u | head -200`,
-      'List the changed files',
+  const cut = seen.text.indexOf(patchMark);
+  const names = parseNames(seen.text.slice(0, cut));
+  const patches = seen.text.slice(cut + patchMark.length);
+  let commits = parseLog(patches);
+  if (patches.length >= diffLimitChars - 200) {
+    // Too much to see at once: the files that matter most, first and alone.
+    const wanted = pickLikely(
+      names.flatMap((commit) => commit.files.map((file) => file.path)),
+      likely,
     );
-    const changed = names.text
-      .split('\n')
-      .map((line) => line.trim())
-      .filter(Boolean);
-    const wanted = pickLikely(changed, likely);
     const some = yield* bash(
-      `${log} -- ${quoteAll(wanted)} | head -c ${diffLimitChars}`,
+      `for path in ${quoteAll(wanted)}; do ${log} -p -U6 -- "$path"; done | head -c ${diffLimitChars}`,
       'See what changed in the files involved',
     );
     commits = mergeCommits(parseLog(some.text), commits);
   }
-  const oldest = commits.at(-1)?.sha;
-  return { commits, base: known ? lastGreen : oldest ? `${oldest}^` : undefined, range };
+  const all = mergeCommits(
+    names.map((commit) => withRuns(commit, commits)),
+    commits,
+  );
+  const oldest = all.at(-1)?.sha;
+  return { commits: all, base: known ? lastGreen : oldest ? `${oldest}^` : undefined };
+}
+
+/** `--name-status` lines: `M<tab>path`, `R097<tab>old<tab>new`. */
+function parseNames(text: string): CommitChange[] {
+  const status = { M: 'modified', A: 'added', D: 'deleted', R: 'renamed', T: 'modified' } as const;
+  const commits: CommitChange[] = [];
+  for (const line of text.split(/\r?\n/)) {
+    const head = /^commit ([0-9a-f]{40})\t(.*)$/.exec(line);
+    if (head) commits.push({ sha: head[1] ?? '', subject: head[2] ?? '', files: [] });
+    const row = /^([MADRT])\d*\t([^\t]+)(?:\t(.+))?$/.exec(line);
+    const commit = commits.at(-1);
+    if (!row || !commit) continue;
+    const oldPath = row[2] ?? '';
+    commit.files.push({
+      commit: commit.sha,
+      status: status[row[1] as keyof typeof status],
+      path: row[3] ?? oldPath,
+      oldPath,
+      binary: false,
+      runs: [],
+    });
+  }
+  return commits;
+}
+
+/** Each file with its patch, where one was seen. */
+function withRuns(commit: CommitChange, seen: readonly CommitChange[]): CommitChange {
+  const patches = seen.filter((other) => other.sha === commit.sha).flatMap((other) => other.files);
+  const files = commit.files.map((file) => patches.find((patch) => patch.path === file.path) ?? file);
+  return { ...commit, files };
 }
 
 function* isAncestor(commit: string): Plan<boolean> {
@@ -121,7 +160,7 @@ function* isAncestor(commit: string): Plan<boolean> {
 
 function pickLikely(changed: readonly string[], likely: readonly string[]): string[] {
   const code = changed.filter((path) => /\.([cm]?[jt]sx?|json)$/.test(path) && !/lock/.test(path));
-  const named = code.filter((path) => likely.some((word) => path.includes(word)));
+  const named = likely.flatMap((word) => code.filter((path) => path.includes(word)));
   return [...new Set([...named, ...code])].slice(0, 12);
 }
 

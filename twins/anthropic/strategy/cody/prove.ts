@@ -3,8 +3,10 @@ import type { FailureReport } from '../failure-report.ts';
 import { isTestFile } from '../paths.ts';
 import type { Plan } from '../plan.ts';
 import type { FailingTest } from '../reports/failing-test.ts';
+import type { NewFile } from '../write-load-test.ts';
+import { writeLoadTest } from '../write-load-test.ts';
 import type { NewTest } from '../write-test.ts';
-import { writeRegressionAssertion, writeRegressionTest } from '../write-test.ts';
+import { isWholeFile, writeRegressionAssertion, writeRegressionTest } from '../write-test.ts';
 import { run } from './run-command.ts';
 import { bash, quote } from './shell.ts';
 import type { Workbench } from './workbench.ts';
@@ -29,10 +31,14 @@ export function* proveByTest(proving: Proving): Plan<ProvenTest | undefined> {
     const file = yield* fileOf(failing, proving);
     if (file === undefined || fixedPaths.includes(file)) continue;
     const text = yield* bench.read(file);
-    const test = text === undefined ? undefined : writeRegressionTest(text, failing);
-    if (!test) continue;
+    if (text === undefined) continue;
+    const load = isWholeFile(failing) ? writeLoadTest(file, text, proving.knownFiles) : undefined;
+    const test = isWholeFile(failing) ? undefined : writeRegressionTest(text, failing);
+    if (!load && !test) continue;
     tried += 1;
-    const proven = yield* prove(proving, file, test);
+    const proven = load
+      ? yield* proveByFile(proving, load)
+      : test && (yield* proveByCopy(proving, file, test));
     if (proven) return proven;
   }
   return before.failing.some((failing) => failing.file !== undefined)
@@ -52,28 +58,45 @@ function* proveByAssertion(proving: Proving): Plan<ProvenTest | undefined> {
       text === undefined
         ? undefined
         : writeRegressionAssertion(text, place.line, before.message.replace(/^.*?Error[^:]*: /, ''));
-    const proven = test ? yield* prove(proving, place.file, test) : undefined;
+    const proven = test ? yield* proveByCopy(proving, place.file, test) : undefined;
     if (proven) return proven;
   }
   return undefined;
 }
 
-function* prove({ bench, command }: Proving, file: string, test: NewTest): Plan<ProvenTest | undefined> {
+function* proveByCopy(proving: Proving, file: string, test: NewTest): Plan<ProvenTest | undefined> {
+  const { bench } = proving;
   const said = `The fix holds. Adding a regression test beside "${test.basedOn.slice(0, 100)}".`;
   if (!(yield* bench.edit(file, test.edit.oldText, test.edit.newText, said))) return undefined;
+  if (yield* isProof(proving, file, test.title)) return { file, title: test.title, basedOn: test.basedOn };
+  yield* bench.edit(file, test.edit.newText, test.edit.oldText, 'This copy proves nothing; taking it back.');
+  return undefined;
+}
+
+function* proveByFile(proving: Proving, { path, text, title }: NewFile): Plan<ProvenTest | undefined> {
+  const { root } = proving.bench;
+  const say = 'The fix holds. The failing file could not be loaded at all, so a new one says what must load.';
+  const written = yield { name: 'Write', input: { file_path: `${root}/${path}`, content: text }, say };
+  if (written.isError) return undefined;
+  if (yield* isProof(proving, path, title)) return { file: path, title, basedOn: path };
+  yield* bash(`rm -f -- ${quote(`${root}/${path}`)}`, 'Take the new file away: it proves nothing');
+  return undefined;
+}
+
+/** Red by its own name without the fix, green with it. */
+function* isProof({ bench, command }: Proving, file: string, title: string): Plan<boolean> {
   const red = yield* run(
     command,
     bench.root,
     'Run with the new test but without the fix: must be red',
     withoutFix,
   );
+  const named = red.failing.length === 0 || red.failing.some((test) => test.path.join(' ').includes(title));
+  if (red.passed || !named) return false;
   const green = yield* run(command, bench.root, 'Run with the new test and the fix: must be green');
-  if (!red.passed && green.passed) {
-    yield* bash(`git add -- ${quote(file)} && git status --short | head -20`, 'Keep the new test');
-    return { file, title: test.title, basedOn: test.basedOn };
-  }
-  yield* bench.edit(file, test.edit.newText, test.edit.oldText, 'This copy proves nothing; taking it back.');
-  return undefined;
+  if (!green.passed) return false;
+  yield* bash(`git add -- ${quote(file)} && git status --short | head -20`, 'Keep the new test');
+  return true;
 }
 
 /** The fix is what is staged; it is taken out for the length of the command and put back whatever happens. */

@@ -31,13 +31,24 @@ export type Search = {
   queue: Candidate[];
   start: FailureReport;
   clues: Clues;
+  /** Installs what is declared; run before the command whenever a try has changed what that is. */
+  install: string;
   /** A last word on a green try: why it is not acceptable, or undefined. */
   objection: () => Plan<string | undefined>;
 };
 
-export function* search({ bench, command, queue, start, clues, objection }: Search): Plan<SearchResult> {
+export function* search({
+  bench,
+  command,
+  queue,
+  start,
+  clues,
+  install,
+  objection,
+}: Search): Plan<SearchResult> {
   const result: SearchResult = { green: false, kept: [], rejected: [], report: start, tries: 0 };
   const waiting = [...queue];
+  let isStale = false;
   while (waiting.length > 0 && result.tries < maxTries) {
     const candidate = waiting.shift();
     if (!candidate) break;
@@ -50,7 +61,10 @@ export function* search({ bench, command, queue, start, clues, objection }: Sear
       continue;
     }
     result.tries += 1;
-    const after = yield* run(command, bench.root, `Try ${result.tries}: run it without ${candidate.label}`);
+    const touchesManifest = attempt.applied.paths.some(isManifest);
+    const line = touchesManifest || isStale ? `${install} && ${command}` : command;
+    const after = yield* run(line, bench.root, `Try ${result.tries}: run it without ${candidate.label}`);
+    isStale = touchesManifest;
     const verdict = compareFailures(result.report, after);
     const refused = verdict === 'green' ? yield* objection() : undefined;
     if ((verdict === 'green' && refused === undefined) || verdict === 'better') {
@@ -120,6 +134,10 @@ function finer(candidate: Extract<Candidate, { kind: 'run' }>, clues: Clues): Ca
     .map((part) => runCandidate(part, scoreRun(part, clues)))
     .sort((left, right) => right.score - left.score)
     .slice(0, 6);
+}
+
+export function isManifest(path: string): boolean {
+  return /(^|\/)(package\.json|package-lock\.json|yarn\.lock|pnpm-lock\.yaml)$/.test(path);
 }
 
 function explain(verdict: string, after: FailureReport): string {

@@ -83,7 +83,7 @@ export class Workbench {
         };
     }
     const patch = undoPatch(run);
-    const script = `git apply --recount --whitespace=nowarn - <<'UNDO'\n${patch}UNDO`;
+    const script = `git apply --recount --ignore-whitespace --whitespace=nowarn - <<'UNDO'\n${patch}UNDO`;
     return yield* this.script(script, [run.file], `Undo the change at ${run.file}:${run.newStart}`);
   }
 
