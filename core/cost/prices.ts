@@ -42,7 +42,9 @@ const DEAREST: Price = PRICES.reduce((a, b) => (b.output > a.output ? b : a));
 
 /** `claude-opus-5-5-20261001` is priced as `claude-opus-5-5`. */
 function isSameModel(model: string, listed: string): boolean {
-  return model === listed || (model.startsWith(`${listed}-`) && /^\d{8}$/.test(model.slice(listed.length + 1)));
+  return (
+    model === listed || (model.startsWith(`${listed}-`) && /^\d{8}$/.test(model.slice(listed.length + 1)))
+  );
 }
 
 /**

@@ -24,5 +24,8 @@ export function decideAfterFailure(failure: {
   retryAfterMs: number | null;
 }): AfterFailure {
   if (!failure.retryable || failure.tries >= MAX_TRIES) return { kind: 'dead' };
-  return { kind: 'retry', atMs: failure.nowMs + backoffMs(failure.tries, failure.random, failure.retryAfterMs) };
+  return {
+    kind: 'retry',
+    atMs: failure.nowMs + backoffMs(failure.tries, failure.random, failure.retryAfterMs),
+  };
 }

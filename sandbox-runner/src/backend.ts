@@ -10,7 +10,7 @@ export async function openBackend(settings: Settings, logger: Logger): Promise<S
   const options = {
     runner: settings.name,
     stateDir: join(stateDir, 'sandboxes'),
-    cacheDir: join(stateDir, 'cache'),
+    cacheDir: resolve(settings.cacheDir),
     anthropicBaseUrl: settings.anthropicBaseUrl,
     anthropicApiKey: settings.anthropicApiKey,
     azureDevopsUrl: settings.azureDevOpsUrl,

@@ -20,6 +20,7 @@ const environmentSchema = z.object({
   RUNNER_HOST: z.string().min(1).default('127.0.0.1'),
   RUNNER_NAME: z.string().min(1).max(64).default('runner-1'),
   RUNNER_STATE_DIR: z.string().min(1).default('.state/runner'),
+  RUNNER_CACHE_DIR: optional(z.string().min(1)),
   RUNNER_PUBLIC_URL: optional(httpUrl),
   RUNNER_CAPACITY: z.coerce.number().int().min(1).max(100).default(3),
   RUNNER_BACKEND: z.enum(['docker', 'unsafe-process']).default('docker'),
@@ -39,6 +40,8 @@ export interface Settings {
   host: string;
   name: string;
   stateDir: string;
+  /** What can be made again, shared between states: the installed Agent SDK. */
+  cacheDir: string;
   /** Our public name in signatures (`@authority`); null: whatever address we end up listening on. */
   authority: string | null;
   capacity: number;
@@ -92,6 +95,7 @@ export function parseSettings(environment: Record<string, string | undefined>): 
       host: env.RUNNER_HOST,
       name: env.RUNNER_NAME,
       stateDir: env.RUNNER_STATE_DIR,
+      cacheDir: env.RUNNER_CACHE_DIR ?? `${env.RUNNER_STATE_DIR}/cache`,
       authority: env.RUNNER_PUBLIC_URL ? new URL(env.RUNNER_PUBLIC_URL).host : null,
       capacity: env.RUNNER_CAPACITY,
       backend: env.RUNNER_BACKEND,

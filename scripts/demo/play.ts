@@ -11,6 +11,7 @@ import { type CostRow, printSummary, printWhereNext } from './summary.ts';
 import type { Terminal } from './terminal.ts';
 import { type Watch, watchStage } from './watch.ts';
 
+const BASELINE_TIMEOUT_MS = 5 * 60_000;
 const TWIN_TIMEOUT_MS = 10 * 60_000;
 const REAL_TIMEOUT_MS = 45 * 60_000;
 
@@ -66,8 +67,12 @@ async function openCarrier(): Promise<{ url: string; close(): void }> {
 async function untilBaselineIsGreen(stage: Stage, terminal: Terminal): Promise<void> {
   terminal.line('setup', 'building the repository as it is, so that there is a last green commit');
   await stage.azure.queueBuild(1, 'main');
+  const [build] = await until(
+    'the end of the first build',
+    () => (stage.azure.builds()[0]?.result ? stage.azure.builds() : undefined),
+    { timeoutMs: BASELINE_TIMEOUT_MS },
+  );
   await stage.azure.hooksIdle();
-  const [build] = stage.azure.builds();
   if (build?.result === 'succeeded') return;
   const log = build ? stage.azure.buildLog(build.id).split('\n').slice(-30).join('\n') : '';
   throw new Error(`the repository is not green before the defect:\n${log}`);

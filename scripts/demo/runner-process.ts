@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { hostNetwork } from '../../twins/azure-devops/host-network.ts';
 import { root } from '../dev/worker-process.ts';
 
 export interface RunnerProcess {
@@ -12,7 +13,7 @@ export interface RunnerProcess {
 /** Building the agent image for the first time takes minutes. */
 const START_TIMEOUT_MS = 15 * 60_000;
 
-/** Starts the sandbox runner; resolves when it says `ready`. Its progress lines go to `progress`. */
+/** Starts the sandbox runner; resolves when it listens and has its agent image. Until then its lines go to `progress`. */
 export async function startRunner(options: {
   environment: Record<string, string>;
   logDir: string;
@@ -20,8 +21,8 @@ export async function startRunner(options: {
 }): Promise<RunnerProcess> {
   const logFile = join(options.logDir, 'runner.log');
   const log = createWriteStream(logFile);
-  const { PATH, HOME, DOCKER_HOST, npm_config_registry } = process.env;
-  const inherited = { PATH, HOME, DOCKER_HOST, npm_config_registry };
+  const { PATH, HOME, DOCKER_HOST } = process.env;
+  const inherited = { PATH, HOME, DOCKER_HOST, ...hostNetwork(process.env).ciEnv };
   const child = spawn(process.execPath, [join(root, 'sandbox-runner/src/index.ts')], {
     cwd: root,
     env: { ...inherited, ...options.environment },
@@ -38,10 +39,11 @@ export async function startRunner(options: {
       for (const line of lines) {
         const match = /^ready (\S+)/.exec(line);
         if (match?.[1]) done(match[1]);
-        else if (line.trim() !== '') options.progress(line.trim());
+        else if (!isPrepared && line.trim() !== '') options.progress(messageOf(line));
       }
     });
   });
+  let isPrepared = false;
   const stop = async () => {
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
@@ -50,16 +52,34 @@ export async function startRunner(options: {
     log.end();
   };
   const timeout = AbortSignal.timeout(START_TIMEOUT_MS);
-  const url = await Promise.race([
-    ready,
-    exited.then((code) => {
-      throw new Error(`the runner stopped with code ${code}; its log is ${logFile}`);
-    }),
-    new Promise<never>((_, fail) => {
-      timeout.addEventListener('abort', () =>
-        fail(new Error(`the runner is not ready; its log is ${logFile}`)),
-      );
-    }),
-  ]);
+  const failed = exited.then((code) => {
+    throw new Error(`the runner stopped with code ${code}; its log is ${logFile}`);
+  });
+  const late = new Promise<never>((_, fail) => {
+    timeout.addEventListener('abort', () =>
+      fail(new Error(`the runner is not ready; its log is ${logFile}`)),
+    );
+  });
+  const url = await Promise.race([ready.then(untilImage), failed, late]);
+  isPrepared = true;
   return { url, logFile, stop };
 }
+
+async function untilImage(url: string): Promise<string> {
+  for (;;) {
+    const health = (await (await fetch(`${url}/health`)).json()) as {
+      engine: string;
+      problems: string[];
+    };
+    if (health.engine === 'ok') return url;
+    if (health.engine === 'failing') throw new Error(`the runner cannot work: ${health.problems.join('; ')}`);
+    await new Promise((next) => setTimeout(next, 500));
+  }
+}
+
+/** A log line without its time and details. */
+const messageOf = (line: string): string =>
+  line
+    .replace(/^\S+Z (info|warn|error) /, '')
+    .replace(/ \{.*\}$/, '')
+    .trim();

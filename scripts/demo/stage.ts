@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type AnthropicTwin, createAnthropicTwin } from '../../twins/anthropic/index.ts';
+import { hostNetwork } from '../../twins/azure-devops/host-network.ts';
 import { type AzureDevopsTwin, createAzureDevopsTwin } from '../../twins/azure-devops/index.ts';
 import { createTelegramTwin, type TelegramTwin } from '../../twins/telegram/index.ts';
 import { generateKeyPair } from '../../wire/keys.ts';
@@ -91,7 +92,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       project: PROJECT,
       pat: secrets.buildsPat,
       codePat: secrets.codePat,
-      ciEnv: options.ciEnv,
+      ciEnv: { ...hostNetwork(process.env).ciEnv, ...options.ciEnv },
       npmCacheDir: join(root, '.dogwatch/npm-cache'),
       npmRegistryUrl,
     });
@@ -108,34 +109,16 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       `twins: Azure DevOps ${azure.url}, Telegram ${telegram.url}${anthropic ? `, Anthropic ${anthropic.url}` : ''}`,
     );
 
-    const workerKeys = await generateKeyPair('worker-1');
-    const runnerKeys = await generateKeyPair('runner-1');
+    const workerKeys = await generateKeyPair('demo-worker');
+    const runnerKeys = await generateKeyPair('demo-runner');
     const modelUrl = anthropic?.url ?? process.env.ANTHROPIC_BASE_URL;
+    const runnerName = `demo-${process.pid}`;
     const runnerPort = await freePort();
     const runnerUrl = `http://127.0.0.1:${runnerPort}`;
     const modelSettings = {
       ANTHROPIC_API_KEY: secrets.model,
       ...(modelUrl ? { ANTHROPIC_BASE_URL: modelUrl } : {}),
     };
-    const runner = await startRunner({
-      logDir,
-      progress: say,
-      environment: {
-        RUNNER_PORT: String(runnerPort),
-        RUNNER_STATE_DIR: join(dir, 'runner'),
-        RUNNER_BACKEND: options.docker ? 'docker' : 'unsafe-process',
-        RUNNER_SIGNING_KEY: JSON.stringify(runnerKeys.signingKey),
-        WORKER_PUBLIC_KEYS: JSON.stringify(workerKeys.publicKeys),
-        WORKER_URL: workerUrl,
-        AZURE_DEVOPS_URL: azure.url,
-        AZURE_DEVOPS_CODE_PAT: secrets.codePat,
-        NPM_REGISTRY_URL: npmRegistryUrl,
-        ...modelSettings,
-      },
-    });
-    undo.push(runner.stop);
-    say(`runner ${runner.url}${engine ? `, Docker ${engine.version}` : ', no Docker: isolates nothing'}`);
-
     const workerLog = createWriteStream(join(logDir, 'worker.log'));
     const worker = await startWorker({
       port: workerPort,
@@ -153,7 +136,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         OPERATOR_TELEGRAM_ID: String(OPERATOR.id),
         OPERATOR_TOKEN: secrets.operator,
         WORKER_SIGNING_KEY: JSON.stringify(workerKeys.signingKey),
-        RUNNER_URLS: `runner-1=${runnerUrl}`,
+        RUNNER_URLS: `${runnerName}=${runnerUrl}`,
         RUNNER_PUBLIC_KEYS: JSON.stringify(runnerKeys.publicKeys),
         PUBLIC_URL: workerUrl,
         ...modelSettings,
@@ -163,6 +146,27 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     const ticker = setInterval(() => void worker.tick(Date.now()).catch(() => {}), 60_000);
     undo.push(async () => clearInterval(ticker));
     say(`Worker ${worker.url} in workerd, state in ${dir}`);
+    const runner = await startRunner({
+      logDir,
+      progress: say,
+      environment: {
+        RUNNER_NAME: runnerName,
+        RUNNER_PORT: String(runnerPort),
+        RUNNER_STATE_DIR: join(dir, 'runner'),
+        RUNNER_CACHE_DIR: join(root, '.dogwatch'),
+        RUNNER_BACKEND: options.docker ? 'docker' : 'unsafe-process',
+        RUNNER_SIGNING_KEY: JSON.stringify(runnerKeys.signingKey),
+        WORKER_PUBLIC_KEYS: JSON.stringify(workerKeys.publicKeys),
+        WORKER_URL: workerUrl,
+        AZURE_DEVOPS_URL: azure.url,
+        AZURE_DEVOPS_CODE_PAT: secrets.codePat,
+        NPM_REGISTRY_URL: npmRegistryUrl,
+        ...modelSettings,
+      },
+    });
+    undo.push(runner.stop);
+    say(`runner ${runner.url}${engine ? `, Docker ${engine.version}` : ', no Docker: isolates nothing'}`);
+
     azure.subscribe({ url: `${worker.url}/hooks/azure-devops`, secret: secrets.hook });
     return {
       azure,

@@ -89,6 +89,15 @@ export const commands: Record<string, Command> = {
         .join('\n');
     },
   },
+  log: {
+    usage: 'log INCIDENT     (the complete log of the failed step)',
+    async run(api, args) {
+      const { evidence } = await detailOf(api, args);
+      const { log } = (evidence ?? {}) as { log?: { sha256: string } | null };
+      if (!log) throw new Error('no log is kept for it');
+      return api.text(`/api/artifacts/${log.sha256}`);
+    },
+  },
   replay: {
     usage: 'replay INCIDENT',
     async run(api, args) {

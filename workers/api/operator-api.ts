@@ -1,7 +1,9 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { sha256Schema } from '../../core/contracts/artifact.ts';
 import { idSchema } from '../../core/contracts/ids.ts';
 import { groupQueueStub, incidentStub, relayPolicyStub, runPoolStub } from '../../durable-objects/stubs.ts';
+import { getArtifact } from '../artifacts.ts';
 import {
   findApproval,
   findDeadLetter,
@@ -60,6 +62,21 @@ operatorApi.post('/incidents/:id/replay', async (context) => {
   const stub = incidentStub(context.env, id);
   if ((await stub.view()) === null) throw new Refusal('not_found');
   return context.json(await stub.replay());
+});
+
+/** The bytes of an artifact: a log, a diff, a transcript. Never rendered by a browser: strangers wrote them. */
+operatorApi.get('/artifacts/:sha256', async (context) => {
+  const sha256 = parsed(sha256Schema, context.req.param('sha256'), 'artifact');
+  const artifact = await getArtifact(context.env.ARTIFACTS, sha256);
+  if (artifact === null) throw new Refusal('not_found');
+  return new Response(artifact.body, {
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'content-length': String(artifact.size),
+      'content-disposition': `attachment; filename="${sha256.slice(0, 12)}"`,
+      'x-content-type-options': 'nosniff',
+    },
+  });
 });
 
 operatorApi.get('/groups', async (context) =>

@@ -1,6 +1,7 @@
 import type { NotificationClass } from '../effects.ts';
 import { type Draft, enter, episodeOf, notify, record, request } from './draft.ts';
-import { currentAttempt } from './state.ts';
+import type { BuildFacts } from './events.ts';
+import { currentAttempt, type PipelineState } from './state.ts';
 import { escalatedText, explainedText, resolvedText } from './texts.ts';
 
 /** Stops what is still going on: the run, the turn, an open pull request that will not be merged. */
@@ -40,22 +41,18 @@ function end(
   status: 'resolved' | 'explained' | 'escalated' | 'aborted',
   reason: string,
   detail: string,
-  told: { class: NotificationClass; text: string } | null,
+  told: { class: NotificationClass; text: (state: PipelineState) => string } | null,
 ): void {
   record(draft, { type: 'episode_ended', data: { reason, detail } });
   enter(draft, status, null);
-  if (told) notify(draft, told.class, told.text);
+  if (told) notify(draft, told.class, told.text(draft.state));
 }
 
-export function resolve(
-  draft: Draft,
-  by: 'fix' | 'other_commit',
-  build: { build: number; commit: string },
-): void {
-  windDown(draft, `Build ${build.build} of the branch is green.`, by === 'fix');
-  end(draft, 'resolved', by, `build ${build.build}`, {
+export function resolve(draft: Draft, by: 'fix' | 'other_commit', build: BuildFacts): void {
+  windDown(draft, `Build ${build.buildNumber} of the branch is green.`, by === 'fix');
+  end(draft, 'resolved', by, `build ${build.buildNumber}`, {
     class: 'resolved',
-    text: resolvedText(draft.state, by, build),
+    text: (state) => resolvedText(state, by, build),
   });
 }
 
@@ -63,7 +60,7 @@ export function explain(draft: Draft, reason: 'environment' | 'intermittent', de
   windDown(draft, 'The failure is explained; no change of code is needed.');
   end(draft, 'explained', reason, detail, {
     class: 'explained',
-    text: explainedText(draft.state, reason, detail),
+    text: (state) => explainedText(state, reason, detail),
   });
 }
 
@@ -72,7 +69,7 @@ export function escalate(draft: Draft, reason: string, detail: string): void {
   windDown(draft, 'The loop was escalated to the operator.', true);
   end(draft, 'escalated', reason, detail, {
     class: 'escalated',
-    text: escalatedText(draft.state, reason, detail),
+    text: (state) => escalatedText(state, reason, detail),
   });
 }
 

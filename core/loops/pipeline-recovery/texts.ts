@@ -1,7 +1,7 @@
 import type { FixResult } from '../../contracts/results.ts';
 import { html, plain } from '../../text/plain.ts';
 import { subjectToken } from '../../text/tokens.ts';
-import type { Evidence } from './events.ts';
+import type { BuildFacts, Evidence } from './events.ts';
 import { type Attempt, currentAttempt, type Episode, type PipelineState } from './state.ts';
 
 /** Texts for the operator are Telegram HTML and fit a phone's screen; texts between agents are plain. */
@@ -59,17 +59,13 @@ Attempt ${attempts.length} did not hold: ${html(last?.failedBecause ?? '', 200)}
 Now failing: <b>${html(evidence?.step.name ?? 'not known', 120)}</b>${evidence?.failingTests[0] ? `, ${html(evidence.failingTests[0], 160)}` : ''}`;
 }
 
-export function resolvedText(
-  state: PipelineState,
-  by: 'fix' | 'other_commit',
-  build: { build: number; commit: string },
-): string {
+export function resolvedText(state: PipelineState, by: 'fix' | 'other_commit', build: BuildFacts): string {
   const { attempts, startedAt, endedAt } = open(state);
   const rootCause = attempts.at(-1)?.rootCause;
   const how =
     by === 'fix'
-      ? `Verified by build ${build.build} at <code>${short(build.commit)}</code>.\nRoot cause: ${html(rootCause ?? 'fixed by a newer commit', 300)}`
-      : `A newer commit <code>${short(build.commit)}</code> made build ${build.build} green; no fix of ours was needed.`;
+      ? `Verified by build ${html(build.buildNumber, 60)} at <code>${short(build.commit)}</code>.\nRoot cause: ${html(rootCause ?? 'fixed by a newer commit', 300)}`
+      : `A newer commit <code>${short(build.commit)}</code> made build ${html(build.buildNumber, 60)} green; no fix of ours was needed.`;
   return `🟢 Resolved: ${where(state)} is green again.
 ${how}
 Took ${duration((endedAt ?? startedAt) - startedAt)}, ${attempts.length} attempt${attempts.length === 1 ? '' : 's'}.`;
