@@ -36,7 +36,7 @@ export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
       nextTimerAt: () => null,
       onTimers: () => {},
     });
-    this.#upkeep.arm(true);
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
   }
 
   async enqueue(

@@ -28,7 +28,7 @@ export class Inbox extends DurableObject<Env> implements InboxRpc {
       nextTimerAt: () => null,
       onTimers: () => {},
     });
-    this.#upkeep.arm(true);
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
   }
 
   async accept(event: InboxEvent): Promise<{ status: 'accepted' | 'duplicate' | 'refused' }> {

@@ -148,12 +148,12 @@ async function performIntent(
   return { type: 'intent_performed', data: { intent: id, outcome } };
 }
 
-/** Puts texts in the place of tokens; `fit` escapes them for where they go. */
+/** Puts texts in the place of tokens; `escaped` fits them to where they go. */
 async function resolve(
   env: Env,
   text: string,
   context: EffectContext,
-  fit: (raw: string) => string,
+  escaped: (raw: string) => string,
 ): Promise<string> {
   const artifacts = new Map<string, string>();
   for (const { kind, id } of tokensIn(text))
@@ -163,6 +163,6 @@ async function resolve(
     }
   return resolveTokens(text, ({ kind, id }) => {
     const raw = kind === 'sub' ? context.subject(id) : artifacts.get(id);
-    return raw === undefined ? undefined : fit(raw);
+    return raw === undefined ? undefined : escaped(raw);
   });
 }

@@ -22,6 +22,7 @@ async function withStore(
       new IncidentStore(sqlOf(state.storage), name, toyLoop, {
         now: () => 1_000,
         rowsOf: () => [],
+        upcasters: [],
         auditOf: auditRowOf,
         changed: () => {
           changes += 1;

@@ -5,6 +5,7 @@ import { type DecideContext, type Decision, effectKey, type Loop, type Timer } f
 import type { Projection } from '../workers/db/projections.ts';
 import { incidentMigrations } from './incident-migrations.ts';
 import { Journal, type JournalLine, sha256Bytes, sha256Hex } from './journal.ts';
+import { lifted, type Upcaster, versionOf } from './journal-upcast.ts';
 import { migrate } from './migrate.ts';
 import { Outbox } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
@@ -42,6 +43,8 @@ export type RowsOf<State> = (change: {
 export interface StoreDeps<State> {
   now(): number;
   rowsOf: RowsOf<State>;
+  /** Of the loop's facts. */
+  upcasters: readonly Upcaster[];
   auditOf(line: JournalLine, chain: string): Projection;
   /** Runs inside the transaction that changed something: the alarm belongs to it. */
   changed(): void;
@@ -226,7 +229,8 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     }
     let state = before;
     for (const fact of decision.facts) {
-      this.#append({ at, type: fact.type, v: 1, data: fact.data });
+      const v = versionOf(fact.type, this.#deps.upcasters);
+      this.#append({ at, type: fact.type, v, data: fact.data });
       state = this.#loop.evolve(state, fact, at);
     }
     const episode = this.#loop.episode(state);
@@ -291,9 +295,11 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
 
   #fold(from: State, lines: readonly JournalLine[]): State {
     let state = from;
-    for (const { type, data, at } of lines)
-      if (!SHELL_ENTRIES.includes(type))
-        state = this.#loop.evolve(state, { type, data: JSON.parse(data) } as F, at);
+    for (const { type, v, data, at } of lines) {
+      if (SHELL_ENTRIES.includes(type)) continue;
+      const entry = { type, v, data: JSON.parse(data) as unknown };
+      state = this.#loop.evolve(state, { type, data: lifted(entry, this.#deps.upcasters) } as F, at);
+    }
     return state;
   }
 

@@ -9,12 +9,16 @@ import { type Outcome, performEffect } from './incident-effects.ts';
 import { pipelineRows } from './incident-rows.ts';
 import { IncidentStore } from './incident-store.ts';
 import { auditRowOf } from './journal-audit.ts';
+import type { Upcaster } from './journal-upcast.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { IncidentRpc, IncidentView } from './rpc.ts';
 import { sqlOf } from './sql.ts';
 
 /** Timers fired in one alarm: a loop has two at most, and each may set the next. */
 const TIMERS_PER_ALARM = 10;
+
+/** Append only; every change of a recorded fact's shape adds one. */
+const PIPELINE_UPCASTERS: readonly Upcaster[] = [];
 
 type Store = IncidentStore<PipelineState, PipelineEvent, PipelineFact>;
 
@@ -28,6 +32,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
     this.#store = new IncidentStore(sqlOf(ctx.storage), ctx.id.name ?? null, pipelineRecovery, {
       now: Date.now,
       rowsOf: pipelineRows,
+      upcasters: PIPELINE_UPCASTERS,
       auditOf: auditRowOf,
       changed: () => this.#upkeep.arm(),
     });
@@ -48,7 +53,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
       nextTimerAt: () => this.#store.nextTimerAt(),
       onTimers: (nowMs) => this.#fireTimers(nowMs),
     });
-    this.#upkeep.arm(true);
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
   }
 
   async receive(

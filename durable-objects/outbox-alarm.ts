@@ -28,17 +28,19 @@ export function computeNextAlarm(needs: AlarmNeeds): number | null {
   return candidates.length === 0 ? null : Math.min(...candidates);
 }
 
+type AlarmStorage = Pick<DurableObjectStorage, 'getAlarm' | 'setAlarm' | 'deleteAlarm'>;
+
 /** The object's one alarm; writes only when the time changes. */
 export class Alarm {
-  readonly #storage: Pick<DurableObjectStorage, 'setAlarm' | 'deleteAlarm'>;
-  #setTo: number | null | undefined;
+  readonly #storage: AlarmStorage;
+  #setTo: number | null = null;
 
-  constructor(storage: Pick<DurableObjectStorage, 'setAlarm' | 'deleteAlarm'>) {
+  constructor(storage: AlarmStorage) {
     this.#storage = storage;
   }
 
   set(at: number | null): void {
-    if (at === this.#setTo || (at === null && this.#setTo === undefined)) return;
+    if (at === this.#setTo) return;
     this.#setTo = at;
     void (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
   }
@@ -46,5 +48,14 @@ export class Alarm {
   /** Its time has come: none is set. */
   fired(): void {
     this.#setTo = null;
+  }
+
+  /**
+   * In a fresh instance: keeps an alarm that is early enough. Moving the one that is just being delivered
+   * would cancel its delivery.
+   */
+  async adopt(at: number | null): Promise<void> {
+    this.#setTo = await this.#storage.getAlarm();
+    if (at !== null && (this.#setTo === null || this.#setTo > at)) this.set(at);
   }
 }

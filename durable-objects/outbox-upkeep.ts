@@ -52,18 +52,25 @@ export class Upkeep<Outcome> {
     });
   }
 
-  /** Sets the alarm; call it inside the transaction that changed something. `fresh`: in the constructor. */
-  arm(fresh = false): void {
-    this.#alarm.set(
-      computeNextAlarm({
-        nowMs: Date.now(),
-        nextEffectAt: this.#deps.outbox.nextAt(this.#drain.inFlight),
-        inFlight: this.#drain.inFlight.size,
-        nextTimerAt: this.#deps.nextTimerAt(),
-        projectionsAt: this.#flush.nextAt(),
-        fresh,
-      }),
-    );
+  /** Sets the alarm; call it inside the transaction that changed something. */
+  arm(): void {
+    this.#alarm.set(this.#nextAlarm(false));
+  }
+
+  /** In the constructor, behind its gate: whatever was left undone has an alarm. */
+  async revive(): Promise<void> {
+    await this.#alarm.adopt(this.#nextAlarm(true));
+  }
+
+  #nextAlarm(fresh: boolean): number | null {
+    return computeNextAlarm({
+      nowMs: Date.now(),
+      nextEffectAt: this.#deps.outbox.nextAt(this.#drain.inFlight),
+      inFlight: this.#drain.inFlight.size,
+      nextTimerAt: this.#deps.nextTimerAt(),
+      projectionsAt: this.#flush.nextAt(),
+      fresh,
+    });
   }
 
   /** Starts what is due without anyone waiting for it. */

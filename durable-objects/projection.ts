@@ -8,8 +8,10 @@ export const projectionTable = `CREATE TABLE projection (
   error TEXT
 )`;
 
-/** Tries of a row that fails even when it is sent alone; it is then left behind, with its error. */
-const MAX_ROW_TRIES = 20;
+/** From here on the row behind it is tried too: when that one goes through, this one is at fault, not D1. */
+const SUSPECT_TRIES = 5;
+/** Left behind, with its error, for a person to see. */
+const REFUSED = 1_000_000;
 
 /** Rows on their way to D1, in order. */
 export class ProjectionQueue {
@@ -24,19 +26,32 @@ export class ProjectionQueue {
       this.#sql.run('INSERT INTO projection (body) VALUES (?)', JSON.stringify(projection));
   }
 
-  /** The oldest rows. After a failure rows are sent one by one, so that a bad row holds up no good one. */
+  /**
+   * The oldest rows. After a failure they go one by one; when the oldest keeps failing, the one behind it is
+   * tried in turn, to tell a bad row from a database that is away.
+   */
   next(limit: number): { n: number; projection: Projection }[] {
     const rows = this.#sql.all<{ n: number; body: string; tries: number }>(
       'SELECT n, body, tries FROM projection WHERE tries < ? ORDER BY n LIMIT ?',
-      MAX_ROW_TRIES,
+      REFUSED,
       limit,
     );
-    const alone = rows[0] !== undefined && rows[0].tries > 0 ? rows.slice(0, 1) : rows;
-    return alone.map(({ n, body }) => ({ n, projection: JSON.parse(body) as Projection }));
+    const [head, second] = rows;
+    const isSuspect = head !== undefined && second !== undefined && head.tries >= SUSPECT_TRIES;
+    const chosen = isSuspect && second.tries < head.tries ? [second] : head && head.tries > 0 ? [head] : rows;
+    return chosen.map(({ n, body }) => ({ n, projection: JSON.parse(body) as Projection }));
   }
 
   sent(ns: readonly number[]): void {
     for (const n of ns) this.#sql.run('DELETE FROM projection WHERE n = ?', n);
+    const first = ns[0];
+    if (first !== undefined)
+      this.#sql.run(
+        'UPDATE projection SET tries = ? WHERE n < ? AND tries >= ?',
+        REFUSED,
+        first,
+        SUSPECT_TRIES,
+      );
   }
 
   failed(ns: readonly number[], error: string): void {
@@ -46,8 +61,7 @@ export class ProjectionQueue {
 
   waiting(): number {
     return (
-      this.#sql.all<{ c: number }>('SELECT count(*) AS c FROM projection WHERE tries < ?', MAX_ROW_TRIES)[0]
-        ?.c ?? 0
+      this.#sql.all<{ c: number }>('SELECT count(*) AS c FROM projection WHERE tries < ?', REFUSED)[0]?.c ?? 0
     );
   }
 }

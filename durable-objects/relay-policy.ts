@@ -24,7 +24,7 @@ export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
       nextTimerAt: () => null,
       onTimers: () => {},
     });
-    this.#upkeep.arm(true);
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
   }
 
   async allows(from: string, to: string): Promise<boolean> {

@@ -43,7 +43,7 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
       nextTimerAt: () => this.#store.nextExpiryAt(),
       onTimers: (nowMs) => this.#store.expire(nowMs),
     });
-    this.#upkeep.arm(true);
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
   }
 
   async lease(

@@ -385,10 +385,12 @@ export class RunStore {
   /** One transaction; the run's row in D1 follows when it differs. */
   #change(work: () => void): void {
     const before = this.record === null ? null : JSON.stringify(runRow(this.record));
+    const deadlineBefore = deadlineOf(this.record);
     try {
       this.#sql.transaction(() => {
         work();
         this.#project(before);
+        this.#projectDeadline(deadlineBefore);
         this.#changed();
       });
     } catch (error) {
@@ -403,4 +405,17 @@ export class RunStore {
     this.#update({ version: this.record.version + 1 });
     this.projections.add({ table: 'runs', row: runRow(this.record) });
   }
+
+  #projectDeadline(before: number | null): void {
+    const dueAt = deadlineOf(this.record);
+    if (this.record === null || dueAt === before) return;
+    const { spec, version: seq } = this.record;
+    this.projections.add({
+      table: 'timers',
+      row: { objectType: 'run', object: spec.run, name: 'deadline', seq, dueAt },
+    });
+  }
 }
+
+const deadlineOf = (record: RunRecord | null): number | null =>
+  record === null || record.status === 'ended' ? null : record.deadlineAt;

@@ -55,7 +55,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
       nextTimerAt: () => this.#nextTimerAt(),
       onTimers: (nowMs) => this.#onTimers(nowMs),
     });
-    this.#upkeep.arm(true);
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
   }
 
   async start(spec: RunSpec): Promise<void> {

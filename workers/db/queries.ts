@@ -1,4 +1,4 @@
-import { and, count, desc, eq, lt, notInArray, or, type SQL } from 'drizzle-orm';
+import { and, count, desc, eq, lt, notInArray, or, type SQL, sql } from 'drizzle-orm';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { approvals, audit, costs, deadLetters, deliveries, incidents, runs, timers } from './schema.ts';
@@ -116,24 +116,48 @@ function beforeAudit(cursor: string | null): SQL | undefined {
   return or(lt(audit.at, Number(at)), and(eq(audit.at, Number(at)), sameMoment));
 }
 
+/** Model calls, and what all of them cost together by run and model, whatever the page. */
 export async function listCosts(
   d1: D1Database,
   ask: PageRequest & { incident: string | null; run: string | null },
 ) {
-  const rows = await dbOf(d1)
-    .select()
-    .from(costs)
-    .where(
-      and(
-        ask.incident === null ? undefined : eq(costs.incident, ask.incident),
-        ask.run === null ? undefined : eq(costs.run, ask.run),
-        before(ask.cursor, costs.at, costs.requestId),
-      ),
-    )
-    .orderBy(desc(costs.at), desc(costs.requestId))
-    .limit(ask.limit + 1);
-  return pageOf(rows, ask.limit, (row) => [row.at, row.requestId]);
+  const asked = and(
+    ask.incident === null ? undefined : eq(costs.incident, ask.incident),
+    ask.run === null ? undefined : eq(costs.run, ask.run),
+  );
+  const db = dbOf(d1);
+  const [rows, totals] = await db.batch([
+    db
+      .select()
+      .from(costs)
+      .where(and(asked, before(ask.cursor, costs.at, costs.requestId)))
+      .orderBy(desc(costs.at), desc(costs.requestId))
+      .limit(ask.limit + 1),
+    db
+      .select({
+        run: costs.run,
+        group: costs.group,
+        model: costs.model,
+        calls: count(),
+        inputTokens: total(costs.inputTokens),
+        outputTokens: total(costs.outputTokens),
+        cacheReadTokens: total(costs.cacheReadTokens),
+        cacheWrite5mTokens: total(costs.cacheWrite5mTokens),
+        cacheWrite1hTokens: total(costs.cacheWrite1hTokens),
+        microUsd: total(costs.microUsd),
+      })
+      .from(costs)
+      .where(asked)
+      .groupBy(costs.run, costs.group, costs.model)
+      .orderBy(desc(total(costs.microUsd)))
+      .limit(MAX_TOTALS),
+  ]);
+  return { ...pageOf(rows, ask.limit, (row) => [row.at, row.requestId]), totals };
 }
+
+const total = (column: SQLiteColumn) => sql<number>`sum(${column})`;
+/** Runs and models with the highest cost. */
+const MAX_TOTALS = 200;
 
 export async function listDeadLetters(d1: D1Database, ask: PageRequest) {
   const rows = await dbOf(d1)
