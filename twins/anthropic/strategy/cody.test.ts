@@ -69,6 +69,54 @@ describe('the strategy, on defects of many shapes', () => {
   }
 });
 
+describe('a fix that is refused', () => {
+  const small = scenarios.find((scenario) => scenario.name.startsWith('an off-by-one'));
+  const attempt = async (answer: (proof: string) => { text: string; isError: boolean }) => {
+    const repository = buildRepository(small?.commits ?? []);
+    const reports: Record<string, unknown>[] = [];
+    const proofs: string[] = [];
+    try {
+      await runSession({
+        client,
+        system: 'You are Cody.',
+        prompt: fixPrompt(repository, 'node --test', repository.shas[0]),
+        handlers: createExecutor(repository.root, {
+          mcp__dogwatch__submit_fix: async (input) => {
+            proofs.push(String(input.proof));
+            return answer(String(input.proof));
+          },
+          mcp__dogwatch__report: async (input) => {
+            reports.push(input);
+            return { text: 'noted', isError: false };
+          },
+        }),
+        schemas,
+      });
+    } finally {
+      repository.remove();
+    }
+    return { report: reports[0], proofs };
+  };
+
+  it('is handed in with the other proof when the proof displeased', async () => {
+    const refusal = { text: 'The fix was refused:\n- not_red: passes at the base', isError: true };
+    const { report, proofs } = await attempt((proof) =>
+      proof === 'test' ? refusal : { text: 'The fix was accepted (int_1).', isError: false },
+    );
+    expect(proofs).toEqual(['test', 'command']);
+    expect(report).toMatchObject({ outcome: 'fixed' });
+  });
+
+  it('is reported as not diagnosable, with the reason, when nothing helps', async () => {
+    const refusal = { text: 'The fix was refused:\n- forbidden_path: leave src/pages.js', isError: true };
+    const { report } = await attempt(() => refusal);
+    expect(report).toMatchObject({
+      outcome: 'not_diagnosable',
+      finding: expect.stringContaining('forbidden_path'),
+    });
+  });
+});
+
 const text = { type: 'string' };
 const schemas = {
   mcp__dogwatch__submit_fix: {

@@ -119,7 +119,7 @@ const range = (operator: string): string =>
 
 const plainScript: Scenario = {
   name: 'a wrong operator in a CommonJS module with a plain assert script',
-  command: 'npm test',
+  command: 'node test.js',
   lastGreen: 0,
   outcome: 'fixed',
   proof: 'test',
@@ -172,7 +172,7 @@ const slugTest = lines(
 
 const earlierCommit: Scenario = {
   name: 'a defect in an earlier one of several commits, the test in describe with beforeEach',
-  command: 'npm test',
+  command: 'node --test',
   lastGreen: 0,
   outcome: 'fixed',
   proof: 'test',
@@ -245,7 +245,7 @@ const zonesTest = (path: string): string =>
 
 const innocentHunks: Scenario = {
   name: 'a guilty hunk among innocent ones and a rename, with a new feature and its test',
-  command: 'npm test',
+  command: 'node --test',
   lastGreen: 0,
   outcome: 'fixed',
   proof: 'test',
@@ -288,7 +288,7 @@ const innocentHunks: Scenario = {
 
 const deletedFile: Scenario = {
   name: 'a file that is still needed was deleted',
-  command: 'npm test',
+  command: 'node --test',
   lastGreen: 0,
   outcome: 'fixed',
   proof: 'test',
@@ -322,7 +322,7 @@ const deletedFile: Scenario = {
 
 const dataFile: Scenario = {
   name: 'a wrong figure in a JSON file',
-  command: 'npm test',
+  command: 'node --test',
   lastGreen: 0,
   outcome: 'fixed',
   proof: 'test',
@@ -478,7 +478,7 @@ const twoDefects: Scenario = {
 
 const notCode: Scenario = {
   name: 'a failure that does not happen here',
-  command: 'npm test',
+  command: 'node --test',
   lastGreen: 0,
   outcome: 'not_code',
   commits: [offByOne.commits[0] as CommitFiles, { message: 'Words', files: { 'README.md': 'Words\n' } }],
@@ -486,7 +486,7 @@ const notCode: Scenario = {
 
 const unexplained: Scenario = {
   name: 'a failure that no commit explains',
-  command: 'npm test',
+  command: 'node --test',
   lastGreen: 0,
   outcome: 'not_diagnosable',
   commits: [
@@ -505,7 +505,7 @@ const unexplained: Scenario = {
 
 const changedExpectation: Scenario = {
   name: 'the expectation itself was changed by mistake',
-  command: 'npm test',
+  command: 'node --test',
   lastGreen: 0,
   outcome: 'fixed',
   proof: 'command',
@@ -519,7 +519,80 @@ const changedExpectation: Scenario = {
   ],
 };
 
+const brackets = (inner: string[]): string =>
+  lines('export function first(list) {', '  if (list.length === 0) {', ...inner, '  return list[0];', '}');
+
+const cannotLoad: Scenario = {
+  name: 'a syntax error, so that no test of the file can run; lines end in CR LF',
+  command: 'node --test',
+  lastGreen: 0,
+  outcome: 'fixed',
+  proof: 'test',
+  ends: [{ file: 'test/first-loads.test.js', has: "await import('../src/first.js')" }],
+  commits: [
+    {
+      message: 'First',
+      files: {
+        'package.json': manifest({ test: 'node --test' }, { type: 'module' }),
+        'src/first.js': brackets(['    return undefined;', '  }']).replaceAll('\n', '\r\n'),
+        'test/first.test.js': lines(
+          "import assert from 'node:assert/strict';",
+          "import test from 'node:test';",
+          "import { first } from '../src/first.js';",
+          '',
+          "test('nothing is first of nothing', () => assert.equal(first([]), undefined));",
+        ),
+      },
+    },
+    {
+      message: 'Tidy',
+      files: { 'src/first.js': brackets(['    return undefined;']).replaceAll('\n', '\r\n') },
+    },
+  ],
+};
+
+const wire = (field: string): Record<string, string> => ({
+  'src/pack.js': `export const pack = (cents) => ({ ['${field}']: cents });\n`,
+  'src/unpack.js': `export const unpack = (message) => message.${field};\n`,
+});
+
+const togetherOnly: Scenario = {
+  name: 'two hunks in two files that are wrong only together',
+  command: 'node --test',
+  lastGreen: 0,
+  outcome: 'fixed',
+  proof: 'test',
+  ends: [
+    { file: 'src/pack.js', has: 'cents' },
+    { file: 'src/other.js', has: 'other = 2' },
+  ],
+  commits: [
+    {
+      message: 'Wire format',
+      files: {
+        'package.json': manifest({ test: 'node --test' }, { type: 'module' }),
+        ...wire('cents'),
+        'src/other.js': 'export const other = 1;\n',
+        'test/wire.test.js': lines(
+          "import assert from 'node:assert/strict';",
+          "import test from 'node:test';",
+          "import { pack } from '../src/pack.js';",
+          "import { unpack } from '../src/unpack.js';",
+          '',
+          "test('the field is called cents', () => {",
+          '  assert.deepEqual([pack(3), unpack({ cents: 3 })], [{ cents: 3 }, 3]);',
+          '});',
+        ),
+      },
+    },
+    { message: 'Rename the field', files: wire('amount') },
+    { message: 'Other', files: { 'src/other.js': 'export const other = 2;\n' } },
+  ],
+};
+
 export const scenarios: readonly Scenario[] = [
+  cannotLoad,
+  togetherOnly,
   offByOne,
   typeStripped,
   plainScript,
