@@ -53,10 +53,10 @@ describe('events of a runner', () => {
       ]);
       expect(store.receive(events.slice(0, 1), 10)).toBe(1);
       expect(store.receive(events.slice(2), 10)).toBe(1);
-      expect(store.events()).toHaveLength(1);
+      expect(store.ledger.events()).toHaveLength(1);
       expect(store.receive([...events].reverse(), 10)).toBe(4);
       expect(store.receive(events, 10)).toBe(4);
-      expect(store.events().map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+      expect(store.ledger.events().map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
     }));
 
   test('survive their instance', () =>

@@ -11,6 +11,7 @@ import { migrate } from './migrate.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
+import { RunLedger } from './run-ledger.ts';
 import { runMigrations } from './run-migrations.ts';
 import { decideEnd, endEvent, newRecord, type RunEnd, type RunRecord } from './run-record.ts';
 import { runRow } from './run-rows.ts';
@@ -28,6 +29,7 @@ export interface Lease {
 export class RunStore {
   readonly outbox: Outbox;
   readonly projections: ProjectionQueue;
+  readonly ledger: RunLedger;
   readonly #sql: Sql;
   readonly #changed: () => void;
   #journal: Journal | null = null;
@@ -39,6 +41,7 @@ export class RunStore {
     this.#changed = changed;
     this.outbox = new Outbox(sql);
     this.projections = new ProjectionQueue(sql);
+    this.ledger = new RunLedger(sql);
   }
 
   get record(): RunRecord | null {
@@ -135,13 +138,7 @@ export class RunStore {
       const data = { id: call.id, name: call.name, phase, input, output: call.output.slice(0, 4_096) };
       const toolCalls = record.toolCalls + 1;
       this.#update({ toolCalls });
-      this.#sql.run(
-        `INSERT INTO events (fence, seq, at, type, data) VALUES (?, ?, ?, 'tool', ?) ON CONFLICT DO NOTHING`,
-        record.fence,
-        toolCalls,
-        nowMs,
-        JSON.stringify(data),
-      );
+      this.ledger.add({ fence: record.fence, seq: toolCalls, at: nowMs, type: 'tool', data });
       this.#audit(
         'tool',
         { by: record.spec.group, name: call.name, phase, input: input.slice(0, 500) },
@@ -158,14 +155,9 @@ export class RunStore {
     if (events.length === 0) return 0;
     const ordered = [...events].sort((a, b) => a.fence - b.fence || a.seq - b.seq);
     this.#change(() => {
-      for (const event of ordered) {
-        const kept = this.#acknowledged(event.fence);
-        if (event.seq !== kept + 1) continue;
-        this.#keep(event);
-        this.#apply(event, nowMs);
-      }
+      for (const event of ordered) if (this.ledger.keep(event)) this.#apply(event, nowMs);
     });
-    return this.#acknowledged(events.at(-1)?.fence ?? 0);
+    return this.ledger.acknowledged(events.at(-1)?.fence ?? 0);
   }
 
   /** Ends the run, once, and tells its incident. `cancel`: its runner is told to stop as well. */
@@ -182,27 +174,14 @@ export class RunStore {
   }
 
   intent(id: string): Intent | null {
-    const row = this.#sql.all<{ body: string }>('SELECT body FROM intents WHERE id = ?', id)[0];
-    return row ? (JSON.parse(row.body) as Intent) : null;
-  }
-
-  intents(): Intent[] {
-    return this.#sql
-      .all<{ body: string }>('SELECT body FROM intents ORDER BY rowid')
-      .map(({ body }) => JSON.parse(body) as Intent);
+    return this.ledger.intents().find((intent) => intent.id === id) ?? null;
   }
 
   mayRead(sha256: string): boolean {
     if (this.record?.spec.artifacts.some((artifact) => artifact.sha256 === sha256)) return true;
-    return this.intents().some(({ body }) => body.bundle.sha256 === sha256 || body.diff.sha256 === sha256);
-  }
-
-  events(): { fence: number; seq: number; at: number; type: string; data: unknown }[] {
-    return this.#sql
-      .all<{ fence: number; seq: number; at: number; type: string; data: string }>(
-        'SELECT fence, seq, at, type, data FROM events ORDER BY n',
-      )
-      .map((row) => ({ ...row, data: JSON.parse(row.data) as unknown }));
+    return this.ledger
+      .intents()
+      .some(({ body }) => body.bundle.sha256 === sha256 || body.diff.sha256 === sha256);
   }
 
   #apply(event: RunnerEvent, nowMs: number): void {
@@ -239,11 +218,7 @@ export class RunStore {
   #takeIntent(intent: Intent, at: number): void {
     const { record } = this;
     if (!record || intent.run !== record.spec.run || intent.fence !== record.fence) return;
-    this.#sql.run(
-      'INSERT INTO intents (id, body) VALUES (?, ?) ON CONFLICT DO NOTHING',
-      intent.id,
-      JSON.stringify(intent),
-    );
+    this.ledger.addIntent(intent);
     const { kind, ref, commit } = intent.body;
     this.#audit(
       'intent',
@@ -297,37 +272,13 @@ export class RunStore {
     const { record } = this;
     if (!record) return;
     const { microUsd, known, priceVersion } = costOf(usage);
-    const added = this.#sql.all(
-      'INSERT INTO usage (request_id, micro_usd) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1 AS one',
-      usage.requestId,
-      microUsd,
-    );
-    if (added.length === 0) return;
+    if (!this.ledger.count(usage.requestId, microUsd)) return;
     this.#update({ costMicroUsd: record.costMicroUsd + microUsd });
     const { run, group, incident } = record.spec;
     this.projections.add({
       table: 'costs',
       row: { ...usage, run, group, thread: incident, incident, microUsd, priceVersion, priceKnown: known },
     });
-  }
-
-  #keep({ fence, seq, at, type, data }: RunnerEvent): void {
-    this.#sql.run(
-      'INSERT INTO events (fence, seq, at, type, data) VALUES (?, ?, ?, ?, ?)',
-      fence,
-      seq,
-      at,
-      type,
-      JSON.stringify(data),
-    );
-    this.#sql.run('INSERT OR REPLACE INTO streams (fence, acknowledged) VALUES (?, ?)', fence, seq);
-  }
-
-  #acknowledged(fence: number): number {
-    return (
-      this.#sql.all<{ acknowledged: number }>('SELECT acknowledged FROM streams WHERE fence = ?', fence)[0]
-        ?.acknowledged ?? 0
-    );
   }
 
   #bury(key: string, error: string, at: number): void {

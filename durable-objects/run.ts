@@ -88,7 +88,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
   async view(): Promise<unknown> {
     const { record } = this.#store;
     if (record === null) return null;
-    return { ...record, events: this.#store.events(), intents: this.#store.intents() };
+    return { ...record, events: this.#store.ledger.events(), intents: this.#store.ledger.intents() };
   }
 
   async intent(id: string): Promise<Intent | null> {
