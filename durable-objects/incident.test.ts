@@ -66,6 +66,7 @@ function newFailure(): { incident: string; key: string; facts: BuildFacts } {
     buildNumber: `2026.${builds}`,
     ref: `refs/heads/branch-${builds}`,
     commit: 'a'.repeat(40),
+    url: 'https://dev.azure.com/demo/shop/_build/results?buildId=1',
     reason: 'individualCI',
     finishedAt: 1,
     pullRequest: null,

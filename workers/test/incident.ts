@@ -20,6 +20,7 @@ export async function openIncident(ref: string, build: number): Promise<string> 
       buildNumber: String(build),
       ref,
       commit: COMMIT,
+      url: 'https://dev.azure.com/demo/shop/_build/results?buildId=1',
       reason: 'individualCI',
       finishedAt: Date.now(),
       pullRequest: null,

@@ -19,6 +19,8 @@ export interface BuildFacts {
   repository: string;
   build: number;
   buildNumber: string;
+  /** The build's page, at the configured address. */
+  url: string;
   /** `refs/heads/…` or `refs/pull/<n>/merge`. */
   ref: string;
   commit: string;

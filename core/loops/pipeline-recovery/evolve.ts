@@ -85,6 +85,7 @@ function evolveEpisode(episode: Episode, fact: PipelineFact, atMs: number, newes
       const failed = {
         build: failure.build,
         buildNumber: failure.buildNumber,
+        url: failure.url,
         ref: failure.ref,
         commit: failure.commit,
         attempt,

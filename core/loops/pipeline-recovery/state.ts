@@ -80,6 +80,7 @@ export interface Attempt {
 export interface FailedBuild {
   build: number;
   buildNumber: string;
+  url: string;
   ref: string;
   commit: string;
   /** Builds of one attempt (branch and pull request) count as one. */

@@ -26,6 +26,7 @@ export function buildFacts(build: number, change: Partial<BuildFacts> = {}): Bui
     repository: 'parcel-rates',
     build,
     buildNumber: `20261120.${build}`,
+    url: `https://dev.azure.com/demo/shop/_build/results?buildId=${build}`,
     ref: 'refs/heads/main',
     commit: sha(`commit of build ${build}`),
     reason: 'individualCI',

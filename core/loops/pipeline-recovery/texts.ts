@@ -16,6 +16,10 @@ function open(state: PipelineState): Episode {
   return state.episode;
 }
 
+/** A build as a link to its page. */
+const buildLink = ({ buildNumber, url }: { buildNumber: string; url: string }): string =>
+  `<a href="${html(url, 500)}">${html(buildNumber, 60)}</a>`;
+
 const where = (state: PipelineState): string => {
   const { failure } = open(state);
   return `<b>${html(branchName(state.ref ?? failure.ref), 120)}</b> (${html(failure.repository, 80)})`;
@@ -28,7 +32,7 @@ export function detectedText(state: PipelineState): string {
     ? `\nFailing: ${html(tests[0], 160)}${tests.length > 1 ? ` and ${tests.length - 1} more` : ''}`
     : '';
   return `🔴 Pipeline failure on ${where(state)} at <code>${short(failure.commit)}</code>
-Step: <b>${html(evidence?.step.name ?? 'not known', 120)}</b>, build ${html(failure.buildNumber, 60)}${failing}
+Step: <b>${html(evidence?.step.name ?? 'not known', 120)}</b>, build ${buildLink(failure)}${failing}
 Starting ${LOOP}.`;
 }
 
@@ -64,8 +68,8 @@ export function resolvedText(state: PipelineState, by: 'fix' | 'other_commit', b
   const rootCause = attempts.at(-1)?.rootCause;
   const how =
     by === 'fix'
-      ? `Verified by build ${html(build.buildNumber, 60)} at <code>${short(build.commit)}</code>.\nRoot cause: ${html(rootCause ?? 'fixed by a newer commit', 300)}`
-      : `A newer commit <code>${short(build.commit)}</code> made build ${html(build.buildNumber, 60)} green; no fix of ours was needed.`;
+      ? `Verified by build ${buildLink(build)} at <code>${short(build.commit)}</code>.\nRoot cause: ${html(rootCause ?? 'fixed by a newer commit', 300)}`
+      : `A newer commit <code>${short(build.commit)}</code> made build ${buildLink(build)} green; no fix of ours was needed.`;
   return `🟢 Resolved: ${where(state)} is green again.
 ${how}
 Took ${duration((endedAt ?? startedAt) - startedAt)}, ${attempts.length} attempt${attempts.length === 1 ? '' : 's'}.`;
@@ -121,7 +125,7 @@ function history(episode: Episode): string {
   const left = Math.max(0, episode.failedBuilds.length - HISTORY_BUILDS);
   const lines = episode.failedBuilds.slice(left).map((failed) => {
     const of = failed.attempt === null ? '' : `, attempt ${failed.attempt}`;
-    return `• build ${html(failed.buildNumber, 60)} <code>${short(failed.commit)}</code>: ${html(failed.step ?? 'step not known', 100)}${of}`;
+    return `• build ${buildLink(failed)} <code>${short(failed.commit)}</code>: ${html(failed.step ?? 'step not known', 100)}${of}`;
   });
   const omitted = left > 0 ? [`• ${left} earlier failed builds`] : [];
   return [...omitted, ...lines, ...episode.attempts.map(attemptLine)].join('\n');

@@ -35,6 +35,7 @@ export async function fetchBuildFacts(
     number === null ? null : await getPullRequest(api, project, build.repository.id, number);
   return buildFactsOf(build, {
     organisation: api.organisation,
+    url: api.url,
     repository: repository.name,
     defaultBranch: repository.defaultBranch ?? 'refs/heads/main',
     pullRequest,
@@ -46,6 +47,8 @@ export function buildFactsOf(
   build: Build,
   known: {
     organisation: string;
+    /** The organisation's address, as configured. */
+    url: string;
     repository: string;
     defaultBranch: string;
     pullRequest: PullRequest | null;
@@ -61,6 +64,7 @@ export function buildFactsOf(
     repository: known.repository,
     build: build.id,
     buildNumber: build.buildNumber ?? String(build.id),
+    url: `${known.url}/${encodeURIComponent(build.project.name)}/_build/results?buildId=${build.id}`,
     ref: build.sourceBranch ?? '',
     commit: build.sourceVersion ?? '',
     reason: build.reason ?? '',
