@@ -2,7 +2,13 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { sha256Schema } from '../../core/contracts/artifact.ts';
 import { idSchema } from '../../core/contracts/ids.ts';
-import { groupQueueStub, incidentStub, relayPolicyStub, runPoolStub } from '../../durable-objects/stubs.ts';
+import {
+  groupQueueStub,
+  incidentStub,
+  relayPolicyStub,
+  runPoolStub,
+  runStub,
+} from '../../durable-objects/stubs.ts';
 import { getArtifact } from '../artifacts.ts';
 import {
   findApproval,
@@ -95,6 +101,13 @@ operatorApi.get('/groups/:group/messages', async (context) => {
 operatorApi.get('/runs', async (context) => {
   const { incident, ...page } = context.req.query();
   return context.json(await listRuns(context.env.DB, { ...pageOf(page), incident: incident ?? null }));
+});
+/** One run whole: what it was asked, its tool ledger, its intents, how it ended. */
+operatorApi.get('/runs/:id', async (context) => {
+  const id = parsed(idSchema('run'), context.req.param('id'), 'run');
+  const view = await runStub(context.env, id).view();
+  if (view === null) throw new Refusal('not_found');
+  return context.json(view);
 });
 operatorApi.get('/deliveries', async (context) =>
   context.json(await listDeliveries(context.env.DB, pageOf(context.req.query()))),
