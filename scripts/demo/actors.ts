@@ -20,6 +20,8 @@ export interface Actors {
 }
 
 const PAUSE_MS = 100;
+/** A person reads before pressing a button. */
+const READING_MS = 1_500;
 
 export async function until<T>(
   what: string,
@@ -74,6 +76,7 @@ export function createActors(
           { timeoutMs, over },
         );
         pressed.add(asking.messageId);
+        await new Promise((next) => setTimeout(next, READING_MS));
         terminal.line('Jan', 'presses Approve');
         const outcome = stage.telegram.press({
           chatId: CHATS.operator.id,

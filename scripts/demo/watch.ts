@@ -2,6 +2,7 @@ import { CHATS } from './chats.ts';
 import { type JournalEntry, narrate } from './narrate.ts';
 import type { Stage } from './stage.ts';
 import type { Terminal } from './terminal.ts';
+import { watchRuns } from './watch-runs.ts';
 
 export interface IncidentDetail {
   id: string;
@@ -30,6 +31,8 @@ export function watchStage(stage: Stage, terminal: Terminal): Watch {
   const shownBuilds = new Map<number, string>();
   const shownMessages = new Set<string>();
   let shownSeq = 0;
+  const showRun = watchRuns(stage, terminal);
+  let heavyRun: string | null = null;
 
   function showBuilds(): void {
     for (const build of stage.azure.builds()) {
@@ -61,6 +64,10 @@ export function watchStage(stage: Stage, terminal: Terminal): Watch {
     for (const entry of incident.journal) {
       if (entry.seq <= shownSeq) continue;
       shownSeq = entry.seq;
+      if (entry.type === 'run_requested') {
+        const { run, group } = entry.data as { run: string; group: string };
+        heavyRun = group === 'cody' ? run : heavyRun;
+      }
       const line = narrate(entry);
       if (line) terminal.line(line.who, line.text);
     }
@@ -69,6 +76,7 @@ export function watchStage(stage: Stage, terminal: Terminal): Watch {
   const loop = (async () => {
     while (running) {
       showBuilds();
+      if (heavyRun) await showRun(heavyRun, 'Cody').catch(() => {});
       await showJournal().catch((error) => terminal.line('setup', `the API could not be asked: ${error}`));
       showMessages();
       await new Promise((next) => setTimeout(next, INTERVAL_MS));
