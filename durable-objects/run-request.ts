@@ -51,5 +51,6 @@ export function runRequestOf(spec: RunSpec, { agent, model, charter }: Member, f
     routes: agent.egress,
     credentials: agent.credentials,
     tools: agent.tools,
+    hostRights: { hosts: agent.hosts, reversible: agent.host_commands.reversible },
   };
 }

@@ -181,7 +181,10 @@ export class RunStore {
     if (this.record?.spec.artifacts.some((artifact) => artifact.sha256 === sha256)) return true;
     return this.ledger
       .intents()
-      .some(({ body }) => body.bundle.sha256 === sha256 || body.diff.sha256 === sha256);
+      .some(
+        ({ body }) =>
+          body.kind === 'push_fix' && (body.bundle.sha256 === sha256 || body.diff.sha256 === sha256),
+      );
   }
 
   #apply(event: RunnerEvent, nowMs: number): void {
@@ -206,6 +209,8 @@ export class RunStore {
         return this.#takeIntent(event.data, event.at);
       case 'intent_refused':
         return this.#audit('intent_refused', { by: record.spec.group, ...event.data }, event.at);
+      case 'host_command':
+        return this.#audit('host_command', { by: record.spec.group, ...event.data }, event.at);
       case 'result':
         return this.#update({ reported: { value: event.data.value } });
       case 'ended':
@@ -219,10 +224,14 @@ export class RunStore {
     const { record } = this;
     if (!record || intent.run !== record.spec.run || intent.fence !== record.fence) return;
     this.ledger.addIntent(intent);
-    const { kind, ref, commit } = intent.body;
+    const { body } = intent;
+    const aim =
+      body.kind === 'push_fix'
+        ? { ref: body.ref, commit: body.commit }
+        : { host: body.host, argv: body.argv };
     this.#audit(
       'intent',
-      { by: record.spec.group, intent: intent.id, kind, ref, commit, digest: intent.digest },
+      { by: record.spec.group, intent: intent.id, kind: body.kind, ...aim, digest: intent.digest },
       at,
     );
     this.#tell(`intent:${intent.id}`, { type: 'intent_submitted', data: intent }, at);

@@ -45,6 +45,10 @@ export const agentSchema = z.strictObject({
   credentials: z.array(nameSchema),
   /** Hosts on which the runner may execute its commands, by name. */
   hosts: z.array(nameSchema),
+  /** Reversible lines of the command table (core/hosts) it may use there. Reading is free; the rest needs approval. */
+  host_commands: z
+    .strictObject({ reversible: z.array(z.string().regex(/^[a-z][a-z -]{0,63}$/)) })
+    .default({ reversible: [] }),
   /** Agents it may write to. */
   relay: z.array(nameSchema),
   /** Kinds of work that stay copilot whatever the record says. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { artifactSchema, commitSchema, sha256Schema } from './artifact.ts';
+import { hostCommandSchema, hostFailureSchema } from './host-command.ts';
 import { idSchema } from './ids.ts';
 
 const commandRunSchema = z.object({
@@ -61,9 +62,11 @@ export const intentSchema = z.object({
   run: idSchema('run'),
   fence: z.number().int().positive(),
   digest: sha256Schema,
-  body: pushFixSchema,
+  body: z.discriminatedUnion('kind', [pushFixSchema, hostCommandSchema]),
 });
 export type Intent = z.infer<typeof intentSchema>;
+export type IntentOf<Body extends Intent['body']> = Omit<Intent, 'body'> & { body: Body };
+export type PushFixIntent = IntentOf<PushFix>;
 
 /** Body of `PUT /v1/intents/{id}`. */
 export const performIntentSchema = z.object({
@@ -77,6 +80,15 @@ export const performIntentSchema = z.object({
 /** Answer of `PUT /v1/intents/{id}`; performing twice gives the same answer. */
 export const intentOutcomeSchema = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('performed'), ref: z.string(), commit: commitSchema }),
+  /** A host command was executed; what it made of it is the exit code. */
+  z.object({
+    outcome: z.literal('executed'),
+    exitCode: z.number().int(),
+    durationMs: z.number().int().nonnegative(),
+    /** Head and tail, redacted, at most 8 KB. */
+    output: z.string().max(16_384),
+    log: artifactSchema.nullable(),
+  }),
   z.object({
     outcome: z.literal('refused'),
     code: z.enum([
@@ -86,6 +98,11 @@ export const intentOutcomeSchema = z.discriminatedUnion('outcome', [
       'stale_fence',
       'check_failed',
       'unknown_artifact',
+      /** The host's name means another machine, or none, since permission was asked for. */
+      'host_changed',
+      /** Begun, and the end was not seen: it is not begun again. */
+      'interrupted',
+      ...hostFailureSchema.options,
     ]),
     reason: z.string(),
   }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { artifactSchema, commitSchema } from './artifact.ts';
+import { hostCommandRecordSchema, hostRightsSchema } from './host-command.ts';
 import { idSchema } from './ids.ts';
 import { intentSchema } from './intents.ts';
 import { usageSchema } from './usage.ts';
@@ -59,6 +60,7 @@ export const runRequestSchema = z.object({
   /** Credential names the gateway may use for it. */
   credentials: z.array(z.string()),
   tools: z.array(z.string()),
+  hostRights: hostRightsSchema.default({ hosts: [], reversible: [] }),
 });
 export type RunRequest = z.infer<typeof runRequestSchema>;
 
@@ -113,6 +115,8 @@ export const runnerEventSchema = z.discriminatedUnion('type', [
     type: z.literal('intent_refused'),
     data: z.object({ kind: z.string(), codes: z.array(z.string()), reasons: z.array(z.string().max(2_000)) }),
   }),
+  /** For the audit log: nothing is decided by it. */
+  z.object({ ...runnerEventBase, type: z.literal('host_command'), data: hostCommandRecordSchema }),
   /** The agent's `report`, unparsed: the Worker holds it to the contract. */
   z.object({ ...runnerEventBase, type: z.literal('result'), data: z.object({ value: z.unknown() }) }),
   z.object({

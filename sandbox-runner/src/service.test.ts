@@ -207,8 +207,9 @@ async function startAndSubmit() {
   await put(runRequest('fixer', {}, base));
   await worker.waitFor('ended');
   const event = worker.events.find(({ type }) => type === 'intent');
-  if (event?.type !== 'intent') throw new Error(JSON.stringify({ answers, events: worker.events }));
-  return { intent: event.data, answers };
+  if (event?.type !== 'intent' || event.data.body.kind !== 'push_fix')
+    throw new Error(JSON.stringify({ answers, events: worker.events }));
+  return { intent: { ...event.data, body: event.data.body }, answers };
 }
 
 describe('a run', () => {

@@ -162,6 +162,11 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
       intents,
       artifacts,
       remotes,
+      hostCommand: async () => ({
+        outcome: 'refused',
+        code: 'unknown_host',
+        reason: 'This runner has no hosts.',
+      }),
       folder: folder('fixes'),
       logger,
       knownFence: (run) => runs.knownFence(run),

@@ -13,6 +13,8 @@ export function onIntentPerformed(draft: Draft, { intent, outcome }: EventOf<'in
     return ignore(draft, 'intent_performed', 'nothing waits for this intent');
   const { proposal, target } = attempt;
   const { failure } = episodeOf(draft);
+  if (outcome.outcome === 'executed')
+    return ignore(draft, 'intent_performed', 'a push does not end like a host command');
   if (outcome.outcome === 'refused') {
     if (outcome.code !== 'base_moved') return escalate(draft, 'push_refused', outcome.reason);
     note(

@@ -134,6 +134,8 @@ export function onIntent(draft: Draft, intent: Intent): void {
   if (!attempt || !isCurrent(draft, intent.run, intent.fence))
     return ignore(draft, 'intent_submitted', 'its run no longer speaks for the loop');
   const { body } = intent;
+  if (body.kind !== 'push_fix')
+    return ignore(draft, 'intent_submitted', `this loop does not perform ${body.kind}`);
   if (
     body.ref !== attempt.target.ref ||
     body.base !== attempt.target.base ||

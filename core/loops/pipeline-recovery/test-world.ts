@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { derivedId } from '../../contracts/ids.ts';
-import type { Intent } from '../../contracts/intents.ts';
+import type { PushFixIntent } from '../../contracts/intents.ts';
 import type { FixResult, Judgement } from '../../contracts/results.ts';
 import type { EffectBody } from '../effects.ts';
 import type { DecideContext } from '../loop.ts';
@@ -154,7 +154,7 @@ export class World {
     return run;
   }
 
-  intent(run: string, fence = 2, commit = sha(`fix ${run}`)): Intent {
+  intent(run: string, fence = 2, commit = sha(`fix ${run}`)): PushFixIntent {
     const target = this.state.episode?.attempts.at(-1)?.target;
     if (!target) throw new Error('no attempt');
     const artifact = { name: 'x', sha256: sha256(run), sizeBytes: 1, contentType: 'text/plain' };

@@ -1,7 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Intent, type IntentOutcome, intentOutcomeSchema } from '../../../core/contracts/intents.ts';
+import {
+  type IntentOutcome,
+  intentOutcomeSchema,
+  type PushFixIntent,
+} from '../../../core/contracts/intents.ts';
 import { writeDurably } from '../durable-file.ts';
 
 const fenceSchema = z.object({ fence: z.number().int() });
@@ -26,7 +30,7 @@ export class IntentStore {
     return join(this.#folder, id, name);
   }
 
-  save(intent: Intent, bundle: Uint8Array): void {
+  save(intent: PushFixIntent, bundle: Uint8Array): void {
     writeDurably(this.#file(intent.id, 'bundle'), bundle);
     writeDurably(this.#file(intent.id, 'intent.json'), JSON.stringify(intent));
   }
@@ -54,6 +58,19 @@ export class IntentStore {
 
   saveOutcome(id: string, digest: string, outcome: IntentOutcome): void {
     writeDurably(this.#file(id, 'outcome.json'), JSON.stringify({ digest, outcome }));
+  }
+
+  /** Marks what cannot be done twice as begun; false when it was begun before and its end was not seen. */
+  begin(id: string): boolean {
+    const path = this.#file(id, 'begun.json');
+    if (existsSync(path)) return false;
+    writeDurably(path, '{}');
+    return true;
+  }
+
+  /** Nothing came of it: it may be begun again. */
+  unbegin(id: string): void {
+    rmSync(this.#file(id, 'begun.json'), { force: true });
   }
 
   /** Remembers the highest fence that asked for this intent; false when a higher one did before. */

@@ -1,7 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import type { IntentOutcome, PushFix, performIntentSchema } from '../../../core/contracts/intents.ts';
+import type { HostCommand } from '../../../core/contracts/host-command.ts';
+import type {
+  IntentOf,
+  IntentOutcome,
+  PushFix,
+  performIntentSchema,
+} from '../../../core/contracts/intents.ts';
 import { canonicalDigest } from '../../../wire/canonical-digest.ts';
 import { sha256Hex } from '../../../wire/encoding.ts';
 import { isAncestor } from '../git/git.ts';
@@ -21,6 +27,8 @@ export interface PerformIntentDeps {
   intents: IntentStore;
   artifacts: Pick<ArtifactStore, 'read'>;
   remotes: Pick<Remotes, 'refresh' | 'defaultBranch' | 'currentCommit' | 'push'>;
+  /** Executes a permitted command on its host; begins it at most once. */
+  hostCommand: (intent: IntentOf<HostCommand>) => Promise<IntentOutcome>;
   folder: string;
   logger: Logger;
   /** The highest fence that this runner knows for a run; null when it never had it. */
@@ -30,10 +38,18 @@ export interface PerformIntentDeps {
 const refused = (code: RefusedCode, reason: string): IntentOutcome => ({ outcome: 'refused', code, reason });
 
 /** Refusals that another try cannot change: they are kept, and given again. */
-const FINAL: readonly RefusedCode[] = ['base_moved', 'default_branch', 'check_failed'];
+const FINAL: readonly RefusedCode[] = [
+  'base_moved',
+  'default_branch',
+  'check_failed',
+  'host_changed',
+  'interrupted',
+  'command_timeout',
+  'connection_lost',
+];
 
 /**
- * Pushes exactly what was permitted. Whether it may be done is the Worker's signed word and the digest;
+ * Does exactly what was permitted. Whether it may be done is the Worker's signed word and the digest;
  * where it goes is checked here once more. Throws `RemoteError` and `WorkerError`: then nothing is decided
  * and the same request may come again.
  */
@@ -61,10 +77,15 @@ async function perform(asked: PerformIntent, deps: PerformIntentDeps): Promise<I
   if ((newer !== null && asked.fence < newer) || !deps.intents.takeFence(intent.id, asked.fence))
     return refused('stale_fence', 'A newer lease of this run exists.');
 
-  const outcome = await push(intent.id, intent.run, intent.body, deps);
-  if (outcome.outcome === 'performed' || FINAL.includes(outcome.code))
+  const { body } = intent;
+  const outcome =
+    body.kind === 'push_fix'
+      ? await push(intent.id, intent.run, body, deps)
+      : await deps.hostCommand({ ...intent, body });
+  if (outcome.outcome !== 'refused' || FINAL.includes(outcome.code))
     deps.intents.saveOutcome(intent.id, digest, outcome);
-  deps.logger.info('intent', { id: intent.id, run: intent.run, ...outcome });
+  const code = outcome.outcome === 'refused' ? outcome.code : null;
+  deps.logger.info('intent', { id: intent.id, run: intent.run, outcome: outcome.outcome, code });
   return outcome;
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Intent, IntentOutcome, PushFix } from '../../../core/contracts/intents.ts';
+import type { IntentOutcome, PushFix, PushFixIntent } from '../../../core/contracts/intents.ts';
 import type { FailedStep, FixTarget } from '../../../core/contracts/run.ts';
 import { canonicalDigest } from '../../../wire/canonical-digest.ts';
 import { Remotes } from '../git/remote.ts';
@@ -184,10 +184,10 @@ describe('submit_fix', () => {
 });
 
 describe('performing an intent', () => {
-  let once: { intent: Intent; uploads: typeof uploaded } | null = null;
+  let once: { intent: PushFixIntent; uploads: typeof uploaded } | null = null;
 
   /** The proof is made once: equal work gives equal commits in every test's own repository. */
-  async function accepted(target: Partial<PushFix> = {}): Promise<Intent> {
+  async function accepted(target: Partial<PushFix> = {}): Promise<PushFixIntent> {
     const files = { 'src/total.js': FIXED_SOURCE, 'test/sum.test.js': NEW_TEST };
     if (once) working.commit(files);
     else {
@@ -207,18 +207,19 @@ describe('performing an intent', () => {
       intents: new IntentStore(join(folder.path, intents), Date.now()),
       artifacts: artifacts(store),
       remotes,
+      hostCommand: () => Promise.reject(new Error('no host is asked')),
       folder: folder.path,
       logger: silentLogger,
       knownFence: () => null,
     });
-  const ask = (intent: Intent, change: { fence?: number; digest?: string } = {}) => ({
+  const ask = (intent: PushFixIntent, change: { fence?: number; digest?: string } = {}) => ({
     run: intent.run,
     fence: intent.fence,
     digest: intent.digest,
     intent,
     ...change,
   });
-  const withBody = async (intent: Intent, change: Partial<PushFix>): Promise<Intent> => {
+  const withBody = async (intent: PushFixIntent, change: Partial<PushFix>): Promise<PushFixIntent> => {
     const body = { ...intent.body, ...change };
     return { ...intent, body, digest: await canonicalDigest(body) };
   };

@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Artifact } from '../../../core/contracts/artifact.ts';
 import { derivedId } from '../../../core/contracts/ids.ts';
-import type { Intent, Proof, PushFix } from '../../../core/contracts/intents.ts';
+import type { Proof, PushFix, PushFixIntent } from '../../../core/contracts/intents.ts';
 import type { RunRequest } from '../../../core/contracts/run.ts';
 import { canonicalDigest } from '../../../wire/canonical-digest.ts';
 import { utf8 } from '../../../wire/encoding.ts';
@@ -20,7 +20,7 @@ import { packFix, takeIn } from './take-in.ts';
 
 export type FixSubmission = Extract<ToolCall, { tool: 'submit_fix' }>;
 export type SubmitOutcome =
-  | { ok: true; intent: Intent; artifacts: Artifact[] }
+  | { ok: true; intent: PushFixIntent; artifacts: Artifact[] }
   | { ok: false; refusals: Refusal[] };
 
 export interface SubmitFixDeps {
