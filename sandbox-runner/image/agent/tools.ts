@@ -65,6 +65,16 @@ export function dogwatchServer(task: AgentTask, door: Door) {
         return post('submit_fix', packed.body, FIX_CONTENT_TYPE);
       },
     ),
+    run_on_host: tool(
+      'run_on_host',
+      'Executes one program on a named host: argv is the program and its arguments, word by word; there is no shell, pipe or redirection. Looking is free; restarts and their like are allowed where listed, a few at a time; what cannot be undone waits for a permission; everything else is refused with what is possible.',
+      {
+        host: z.string().min(1).max(64),
+        argv: z.array(z.string().max(4_096)).min(1).max(32),
+        reason: z.string().min(1).max(1_000).describe('Why this is needed'),
+      },
+      (input) => call('run_on_host', input),
+    ),
     report: tool(
       'report',
       'Gives the final result of this session. Call it once, at the end.',
