@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatTable, passed, type Row, summaryLine } from './attack/attack.ts';
+import { docker } from './attack/docker-command.ts';
+import { hostAddresses, linkLocalBeside, openHostListeners } from './attack/host-listeners.ts';
+import { networkAttacks } from './attack/network-attacks.ts';
+import { playAttacks } from './attack/play.ts';
+import { ensureTools } from './attack/prerequisites.ts';
+import { type Stage, setStage } from './attack/stage.ts';
+import { acquireDockerEngine } from './demo/docker-engine.ts';
+
+/**
+ * `npm run attack [-- --verbose]`: every attack we know of, against cells of the real backend, each with a control
+ * that proves the probe. Ends with 1 when anything leaks or a control is dead.
+ */
+const verbose = process.argv.includes('--verbose');
+const startedAt = performance.now();
+const progress = (line: string) => console.error(`… ${line}`);
+
+async function attackNetwork(stage: Stage): Promise<Row[]> {
+  const [cell, other] = stage.cells;
+  const listeners = await openHostListeners();
+  try {
+    const listener = 7_777;
+    await docker(
+      ...['exec', '--detach', other.container, 'node', '-e'],
+      `require('net').createServer((s) => s.end('another run')).listen(${listener}, '0.0.0.0')`,
+    );
+    return await playAttacks(
+      stage,
+      networkAttacks({
+        marker: stage.outside.marker,
+        gateway: cell.gateway,
+        hostListener: listeners.port,
+        hostAddresses: hostAddresses(),
+        hostLinkLocal: linkLocalBeside(cell.gateway.host),
+        hostResolverPort: listeners.resolverPort,
+        other: { host: other.address, listener, gateway: other.gateway },
+      }),
+    );
+  } finally {
+    await listeners.close();
+  }
+}
+
+async function attackAll(): Promise<Row[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'dogwatch-attack-'));
+  const engine = await acquireDockerEngine(folder, progress);
+  let stage: Stage | null = null;
+  try {
+    stage = await setStage(folder, progress);
+    progress('attacking the network');
+    return await attackNetwork(stage);
+  } finally {
+    await stage?.close();
+    await engine.release();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+await ensureTools(progress);
+const rows = await attackAll();
+for (const line of formatTable(rows, verbose)) console.log(line);
+const seconds = Math.round((performance.now() - startedAt) / 1_000);
+console.log(`\n${rows.length} attacks in ${seconds} s`);
+console.log(summaryLine(rows));
+process.exit(rows.length > 0 && rows.every(passed) ? 0 : 1);
