@@ -38,7 +38,7 @@ function azureScript(lines: LogLine[]): string | null {
   if (contents === -1 || contents > output) return null;
 
   const inline = lines[contents]?.text.slice('Script contents:'.length).trim() ?? '';
-  const script = [inline, ...lines.slice(contents + 1, output).map((line) => line.text.trim())];
+  const script = [inline, ...lines.slice(contents + 1, output).map((line) => line.text.trimEnd())];
   return script.filter((line) => line !== '').join('\n') || null;
 }
 
@@ -102,14 +102,19 @@ const KINDS: [StepKind, RegExp][] = [
 
 /**
  * What kind of work the step is. Its command says most; then failing tests, which only a test step has; then
- * its name. Decides which proof a fix needs.
+ * its name. A test command that runs other checks first (`npm run lint && node --test`) is what it was doing when
+ * it failed, where `failedScript` tells. Decides which proof a fix needs.
  */
 export function stepKind(step: {
   name: string;
   command: string | null;
   failingTests: readonly unknown[];
+  /** From `failedScriptOf`. */
+  failedScript?: string | null;
 }): StepKind {
   const byCommand = step.command === null ? null : kindOf(step.command);
+  const byScript = step.failedScript ? kindOf(step.failedScript) : null;
+  if (byScript !== null && byScript !== 'test' && step.failingTests.length === 0) return byScript;
   if (
     byCommand === 'test' ||
     (step.failingTests.length > 0 && byCommand !== 'lint' && byCommand !== 'types')
@@ -126,4 +131,28 @@ export function stepKind(step: {
 function kindOf(text: string): StepKind | null {
   const plain = text.slice(0, 2_000).toLowerCase();
   return KINDS.find(([, pattern]) => pattern.test(plain))?.[0] ?? null;
+}
+
+/** npm's heading of a script: `> name@1.2.3 lint`, then `> eslint .`. */
+const SCRIPT_HEADING = /^> (?:\S+@\S+ |\S+ )?([\w:.-]+)(?: \/\S*)?$/;
+const ASSERTION = /\bAssertionError\b|\bERR_ASSERTION\b|\bassertion failed\b|^\s*(?:not ok|✖|✗|✘|FAIL\b)/im;
+const OUTER_TEST = /^(?:pre|post)?test$/;
+
+/**
+ * The package script inside a longer command that was running when the step failed: the last that announced itself.
+ * Null where none did, where it is the test itself, or where anything that was printed after it speaks of a test.
+ */
+export function failedScriptOf(logText: string): string | null {
+  const lines = splitLog(logText).map((line) => line.text);
+  let last = -1;
+  for (let at = 0; at + 1 < lines.length; at += 1)
+    if (SCRIPT_HEADING.test(lines[at] ?? '') && /^> \S/.test(lines[at + 1] ?? '')) last = at;
+  if (last === -1) return null;
+  const name = SCRIPT_HEADING.exec(lines[last] ?? '')?.[1] ?? '';
+  if (OUTER_TEST.test(name)) return null;
+  const printed = lines
+    .slice(last + 2)
+    .join('\n')
+    .slice(0, 1_000_000);
+  return ASSERTION.test(printed) ? null : `${name} ${(lines[last + 1] ?? '').slice(2)}`;
 }

@@ -1,6 +1,7 @@
 import { plain } from '../../text/plain.ts';
 import { artifactToken } from '../../text/tokens.ts';
-import { currentAttempt, type Episode, type PipelineState } from './state.ts';
+import { sourceCommit, sourceRef } from './events.ts';
+import type { Episode, PipelineState } from './state.ts';
 import { changes } from './texts.ts';
 
 /**
@@ -9,20 +10,27 @@ import { changes } from './texts.ts';
  */
 function facts(state: PipelineState, episode: Episode): string {
   const { failure, evidence } = episode;
-  const attempt = currentAttempt(state);
   const isDefault = (state.ref ?? failure.ref) === failure.defaultBranch;
   const tests = evidence?.failingTests
     .slice(0, 10)
     .map((name) => plain(name, 200))
     .join('; ');
   return `Repository: ${plain(failure.repository, 200)}
-Branch: ${plain(failure.pullRequest?.source ?? failure.ref, 300)}
-Commit: ${failure.pullRequest ? (attempt?.target.base ?? failure.pullRequest.commit) : failure.commit}
+Branch: ${plain(sourceRef(failure), 300)}
+Commit: ${sourceCommit(failure)}
 Last green commit: ${evidence?.lastGreenCommit ?? 'none known'}
 Failed step: ${plain(evidence?.step.name ?? 'not known', 200)}
-Failed command: ${plain(evidence?.step.command ?? 'not known', 500)}
+Failed command: ${commandLines(evidence?.step.command ?? null)}
 Failing tests: ${tests || 'none recognised'}
 Target: ${isDefault ? `new branch, pull request to ${failure.defaultBranch}` : 'the feature branch itself'}`;
+}
+
+const MAX_COMMAND_CHARS = 4_000;
+
+/** A script of several lines goes on with a bar on each; a cut one would be another command. */
+function commandLines(command: string | null): string {
+  if (command === null || command.length > MAX_COMMAND_CHARS) return 'not known';
+  return plain(command.trim(), MAX_COMMAND_CHARS).replaceAll('\n', '\n| ');
 }
 
 function fence(source: string, id: string, text: string): string {

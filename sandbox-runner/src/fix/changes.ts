@@ -4,6 +4,7 @@ export interface Change {
   /** Git modes as octal text; `000000` where there is nothing. */
   oldMode: string;
   newMode: string;
+  oldBlob: string;
   newBlob: string;
 }
 
@@ -19,11 +20,11 @@ export function parseRawDiff(output: string): Change[] {
   const changes: Change[] = [];
   const fields = output.split('\0');
   for (let i = 0; i + 1 < fields.length; i += 2) {
-    const entry = /^:(\d{6}) (\d{6}) [0-9a-f]{40} ([0-9a-f]{40}) ([AMTD])$/.exec(fields[i] ?? '');
+    const entry = /^:(\d{6}) (\d{6}) ([0-9a-f]{40}) ([0-9a-f]{40}) ([AMTD])$/.exec(fields[i] ?? '');
     const path = fields[i + 1];
     if (!entry || path === undefined) throw new Error(`unexpected raw diff: ${fields[i]}`);
-    const [, oldMode = '', newMode = '', newBlob = '', letter] = entry;
-    changes.push({ path, status: STATUS[letter as keyof typeof STATUS], oldMode, newMode, newBlob });
+    const [, oldMode = '', newMode = '', oldBlob = '', newBlob = '', letter] = entry;
+    changes.push({ path, status: STATUS[letter as keyof typeof STATUS], oldMode, newMode, oldBlob, newBlob });
   }
   return changes;
 }

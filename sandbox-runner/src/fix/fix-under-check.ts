@@ -38,6 +38,8 @@ export interface FixUnderCheck {
   redact: (text: string) => string;
   /** Every changed package.json and package-lock.json. */
   manifests: FileVersions[];
+  /** What changed files held at recent ancestors of the base, each text once, newest first. */
+  earlier: ReadonlyMap<string, readonly string[]>;
 }
 
 /** One question about a fix, with its own refusal codes; an empty list means that it passed. */

@@ -1,6 +1,7 @@
 import type { FailedStep, FixTarget } from '../../../core/contracts/run.ts';
 import { git, gitText, isAncestor, readBlob, runGit } from '../git/git.ts';
 import { parseLineCounts, parseRawDiff } from './changes.ts';
+import { earlierTexts } from './earlier-texts.ts';
 import type { FileVersions, FixCommit, FixUnderCheck } from './fix-under-check.ts';
 import { parsePatch } from './patch.ts';
 import { type Refusal, refusal } from './refusal.ts';
@@ -105,6 +106,7 @@ export async function gatherFix(options: {
   if (netPatch.exitCode !== 0 || historyPatch.exitCode !== 0)
     return refuse('diff_too_large', 'The difference to the base is too large to be checked.');
 
+  const changed = net.filter(({ status }) => status === 'modified').map(({ path }) => path);
   return {
     ok: true,
     fix: {
@@ -127,6 +129,7 @@ export async function gatherFix(options: {
           .filter(({ path }) => MANIFEST.test(path))
           .map(({ path }) => readVersions(gitDir, base, head, path)),
       ),
+      earlier: await earlierTexts(gitDir, base, changed),
     },
   };
 }

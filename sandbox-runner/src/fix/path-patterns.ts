@@ -12,15 +12,3 @@ export function matchesPattern(path: string, pattern: string): boolean {
     .join('');
   return new RegExp(`^${source}$`, 'i').test(path);
 }
-
-const TEST_FILE = [
-  /\.(test|spec)\.[^/]+$/,
-  /(^|\/)(test|tests|__tests__|spec)\//,
-  /(^|\/)test[_-][^/]+\.[^/]+$/,
-  /[_-]test\.[^/]+$/,
-];
-
-/** Whether a file belongs to the tests, by where it is or how it is named. */
-export function isTestFile(path: string): boolean {
-  return TEST_FILE.some((pattern) => pattern.test(path));
-}

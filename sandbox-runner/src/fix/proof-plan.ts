@@ -1,10 +1,11 @@
 import type { FailedStep } from '../../../core/contracts/run.ts';
 import { findFailures } from '../../../core/evidence/failing-tests.ts';
+import { testFileRule } from '../../../core/evidence/test-files.ts';
 import type { CommandResult, CommandSpec } from '../sandbox.ts';
 import type { Change } from './changes.ts';
 import { parseManifest } from './checks/dependencies.ts';
+import { reachedScripts } from './checks/weakening.ts';
 import type { PatchLine } from './patch.ts';
-import { isTestFile } from './path-patterns.ts';
 import { type Refusal, refusal, some } from './refusal.ts';
 import { isAmong, testTitles } from './test-titles.ts';
 
@@ -63,6 +64,7 @@ export function planProof(options: {
   head: string;
   net: Pick<Change, 'path' | 'status'>[];
   netLines: PatchLine[];
+  earlier?: ReadonlyMap<string, readonly string[]>;
   trees: { base: TreeFacts; head: TreeFacts };
 }): ProofPlan {
   const { step, base, head, trees } = options;
@@ -87,6 +89,16 @@ export function planProof(options: {
       newTests: [],
     };
 
+  const isTestFile = testFileRule(commandTexts(command, trees.base.packageJson));
+  if (restoresTestsOnly(options, isTestFile))
+    return {
+      ok: true,
+      kind: 'command',
+      command,
+      red: { commit: base, overlay: [], commands: commands(trees.base) },
+      green,
+      newTests: [],
+    };
   const tests = options.net.filter(({ path, status }) => isTestFile(path) && status !== 'deleted');
   const added = options.netLines.filter(({ kind, path }) => kind === 'added' && isTestFile(path));
   if (tests.length === 0 || !added.some(({ text }) => !IDLE_LINE.test(text)))
@@ -112,6 +124,37 @@ export function planProof(options: {
       .map((title) => title.slice(0, 500))
       .slice(0, MAX_NEW_TESTS),
   };
+}
+
+/** The command, and the scripts that it runs. */
+function commandTexts(command: string, packageJson: string | null): string[] {
+  const scripts = parseManifest(packageJson).scripts ?? {};
+  return [command, ...[...reachedScripts(command, scripts)].map((name) => scripts[name] ?? '')];
+}
+
+/**
+ * Whether a fix only puts back lines of tests that recent commits changed: the expectation itself was the fault. No
+ * new test can show that; the command red before and green after does. Nothing may be taken away in exchange, and
+ * not a line may be new.
+ */
+function restoresTestsOnly(
+  { net, netLines, earlier }: Pick<Parameters<typeof planProof>[0], 'net' | 'netLines' | 'earlier'>,
+  isTestFile: (path: string) => boolean,
+): boolean {
+  return net.every(({ path, status }) => {
+    if (!isTestFile(path) || status !== 'modified') return false;
+    const lines = netLines.filter((line) => line.path === path);
+    const added = lines.filter(({ kind, text }) => kind === 'added' && !IDLE_LINE.test(text));
+    const removed = lines.filter(({ kind, text }) => kind === 'removed' && !IDLE_LINE.test(text));
+    return (
+      added.length > 0 &&
+      added.length >= removed.length &&
+      (earlier?.get(path) ?? []).some((past) => {
+        const known = new Set(past.split('\n').map((line) => line.replace(/\r$/, '')));
+        return added.every(({ text }) => known.has(text.replace(/\r$/, '')));
+      })
+    );
+  });
 }
 
 const MAX_TAIL_CHARS = 4_000;

@@ -108,6 +108,7 @@ async function checkAndProve(
     head,
     net: gathered.fix.net,
     netLines: gathered.fix.netLines,
+    earlier: gathered.fix.earlier,
     trees: { base: baseTree, head: headTree },
   });
   if (!plan.ok) refusals.push(plan.refusal);

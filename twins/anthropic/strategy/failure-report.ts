@@ -1,4 +1,5 @@
 /** Reads what a failed command printed: which tests, where in the code, and what kind of failure it is. */
+import { failedScriptOf, stepKind } from '../../../core/evidence/step-command.ts';
 import { stripAnsi } from './log-lines.ts';
 import { isTestFile } from './paths.ts';
 import type { FailingTest } from './reports/failing-test.ts';
@@ -93,7 +94,12 @@ function readPositions(lines: readonly string[], root: string): Position[] {
 function kindOf(output: string, failing: readonly FailingTest[]): FailureReport['kind'] {
   if (/error TS\d+:/.test(output)) return 'types';
   if (failing.length > 0 && !isLint(output)) return 'test';
-  if (isLint(output)) return 'lint';
+  const script = failedScriptOf(output);
+  const ofScript =
+    script === null
+      ? 'other'
+      : stepKind({ name: '', command: null, failingTests: failing, failedScript: script });
+  if (isLint(output) || ofScript === 'lint') return 'lint';
   return /AssertionError|ERR_ASSERTION|assertion failed|Expected .* (but|to)/i.test(output)
     ? 'test'
     : 'other';
@@ -101,7 +107,7 @@ function kindOf(output: string, failing: readonly FailingTest[]): FailureReport[
 
 function isLint(output: string): boolean {
   return (
-    /✖ \d+ problems?|\b(eslint|biome|prettier|oxlint|standard|xo|jshint|tslint|lint)\b.*(error|found|problem|warn|fail)|\blint\/\w+\/\w+|Code style issues|> \S+ lint\b/i.test(
+    /✖ \d+ problems?|\b(eslint|biome|prettier|oxlint|standard|xo|jshint|tslint|lint)\b.*(error|found|problem|warn|fail)|\blint\/\w+\/\w+|Code style issues/i.test(
       output,
     ) && !/AssertionError|✖ failing tests/.test(output)
   );

@@ -1,3 +1,7 @@
+import { isTestFile } from '../../../core/evidence/test-files.ts';
+
+export { isTestFile };
+
 export type FileKind = 'source' | 'data' | 'config' | 'test' | 'lock' | 'docs' | 'pipeline';
 
 export function fileKind(path: string): FileKind {
@@ -15,15 +19,6 @@ export function fileKind(path: string): FileKind {
     return 'config';
   if (/\.([cm]?[jt]sx?|vue|svelte)$/.test(name)) return 'source';
   return 'data';
-}
-
-export function isTestFile(path: string): boolean {
-  if (/(^|\/)(node_modules)\//.test(path)) return false;
-  return (
-    /[._-](test|spec)s?\.[cm]?[jt]sx?$/.test(path) ||
-    /(^|\/)(tests?|spec|specs|__tests__|__snapshots__)\//.test(path) ||
-    /(^|\/)(tests?|spec)\.[cm]?[jt]sx?$/.test(path)
-  );
 }
 
 /** `src/rate.test.ts` and `rate.ts` share the stem `rate`. */

@@ -67,9 +67,16 @@ export function parseFacts(prompt: string): Facts {
     commit: sha('Commit'),
     lastGreenCommit: sha('Last green commit'),
     failedStep: line('Failed step'),
-    failedCommand: line('Failed command')?.replace(/^`(.+)`$/, '$1'),
+    failedCommand: commandIn(open, line('Failed command')),
     failingTests: tests ? tests.split(/;\s*/).filter(Boolean) : [],
   };
+}
+
+/** A script of several lines goes on with `| ` on each. */
+function commandIn(prompt: string, first: string | undefined): string | undefined {
+  if (first === undefined) return undefined;
+  const rest = /^Failed command:.*((?:\n\| .*)*)/m.exec(prompt)?.[1] ?? '';
+  return `${first.replace(/^`(.+)`$/, '$1')}${rest.replaceAll('\n| ', '\n')}`;
 }
 
 const fence = /<untrusted\b([^>]*)>\n?([\s\S]*?)\n?<\/untrusted[^>]*>/g;

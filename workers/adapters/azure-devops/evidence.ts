@@ -1,7 +1,7 @@
 import type { Artifact } from '../../../core/contracts/artifact.ts';
 import { excerptLog, type LogExcerpt } from '../../../core/evidence/excerpt.ts';
 import { failureKey, stepKey } from '../../../core/evidence/failure-key.ts';
-import { commandOf, stepKind } from '../../../core/evidence/step-command.ts';
+import { commandOf, failedScriptOf, stepKind } from '../../../core/evidence/step-command.ts';
 import { type FailedLeaf, guiltyLeaves } from '../../../core/evidence/timeline.ts';
 import type { ChangeFacts, Evidence } from '../../../core/loops/pipeline-recovery/events.ts';
 import { clip } from '../../../core/text/plain.ts';
@@ -46,7 +46,8 @@ export async function collectEvidence(
   const issues = issuesOf(leaf, build);
   const log =
     leaf === null || leaf.logId === null ? null : await fetchLog(api, bucket, project, buildId, leaf.logId);
-  const found = excerptLog(log?.text ?? issues.join('\n'), { maxBytes: MAX_EXCERPT_BYTES });
+  const text = log === null || log.text.trim() === '' ? issues.join('\n') : log.text;
+  const found = excerptLog(text, { maxBytes: MAX_EXCERPT_BYTES });
   const green = await lastGreen(api, project, build);
   return {
     build: buildId,
@@ -68,10 +69,11 @@ function describeFailure(
   const path = leaf?.path ?? [];
   const name = leaf?.name ?? 'pipeline';
   const command = log === null ? null : commandOf(log);
+  const failedScript = log === null ? null : failedScriptOf(log);
   const failingTests = found.failingTests.slice(0, MAX_TESTS).map((test) => clip(test.name, 500));
   return {
     stepPath: path,
-    step: { name, command, kind: stepKind({ name, command, failingTests }) },
+    step: { name, command, kind: stepKind({ name, command, failingTests, failedScript }) },
     stepKey: stepKey(leaf ? path : [name]),
     failureKey: failureKey({
       path: leaf ? path : [name],
@@ -92,15 +94,18 @@ function issuesOf(leaf: FailedLeaf | null, build: Build): string[] {
     .map((message) => clip(message, 1_000));
 }
 
+/** Null: the record names a log that is gone; the failure can still be told. */
 async function fetchLog(
   api: AzureDevOps,
   bucket: R2Bucket,
   project: string,
   build: number,
   log: number,
-): Promise<{ stored: StoredLog; text: string }> {
+): Promise<{ stored: StoredLog; text: string } | null> {
   const lineCounts = await listLogLineCounts(api, project, build);
-  const fetched = await readLog(await streamLog(api, project, build, log));
+  const stream = await streamLog(api, project, build, log);
+  if (stream === null) return null;
+  const fetched = await readLog(stream);
   const expected = lineCounts.get(log) ?? null;
   const artifact = await putArtifact(bucket, fetched.bytes, {
     name: 'failed-step-log',

@@ -1,5 +1,5 @@
+import { isTestFile } from '../../../../core/evidence/test-files.ts';
 import type { Check } from '../fix-under-check.ts';
-import { isTestFile } from '../path-patterns.ts';
 import { refusal, some } from '../refusal.ts';
 import { testTitles } from '../test-titles.ts';
 import { parseManifest } from './dependencies.ts';
@@ -14,8 +14,8 @@ export function scriptsOf(command: string): string[] {
     .flatMap((name) => [`pre${name}`, name, `post${name}`]);
 }
 
-/** And the scripts that those run in turn. */
-function reachedScripts(command: string, scripts: Readonly<Record<string, string>>): Set<string> {
+/** And the scripts that those run in turn, by name. */
+export function reachedScripts(command: string, scripts: Readonly<Record<string, string>>): Set<string> {
   const reached = new Set<string>();
   const waiting = scriptsOf(command);
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
@@ -26,14 +26,43 @@ function reachedScripts(command: string, scripts: Readonly<Record<string, string
   return reached;
 }
 
+/** Programs that a script starts, in order: `npm run lint && node --test` gives `npm run lint` and `node`. */
+function programsOf(script: string): string[] {
+  return script
+    .split(/&&|\|\||;|\|/)
+    .map((part) => part.trim().replace(/^(?:\w+=\S*\s+)*(?:npx\s+(?:-\S+\s+)*)?/, ''))
+    .map((part) => /^(?:npm|pnpm|yarn)\s+(?:run\s+)?[\w:.-]+|^\S+/.exec(part)?.[0] ?? '')
+    .filter((program) => program !== '');
+}
+
+/** A script put back to what a recent ancestor had, which starts all that the present one starts. */
+function isRestoredScript(
+  was: string | undefined,
+  is: string | undefined,
+  past: (string | undefined)[],
+): boolean {
+  if (is === undefined || !past.includes(is)) return false;
+  const started = new Set(programsOf(is));
+  return programsOf(was ?? '').every((program) => started.has(program));
+}
+
 /** The command that failed must stay the command that passes: a script emptied of its work proves nothing. */
-export const checkScripts: Check = ({ manifests, step }) => {
+export const checkScripts: Check = ({ manifests, step, earlier }) => {
   const changed = manifests
     .filter(({ path, before }) => /(^|\/)package\.json$/.test(path) && before !== null)
     .flatMap(({ path, before, after }) => {
+      const past = (earlier.get(path) ?? []).map((text) => parseManifest(text).scripts ?? {});
       const [was, is] = [parseManifest(before).scripts ?? {}, parseManifest(after).scripts ?? {}];
       return [...reachedScripts(step.command ?? 'npm test', was)]
         .filter((name) => was[name] !== is[name])
+        .filter(
+          (name) =>
+            !isRestoredScript(
+              was[name],
+              is[name],
+              past.map((scripts) => scripts[name]),
+            ),
+        )
         .map((name) => `${name} in ${path}`);
     });
   if (changed.length === 0) return [];

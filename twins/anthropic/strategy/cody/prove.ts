@@ -28,18 +28,20 @@ export function* proveByTest(proving: Proving): Plan<ProvenTest | undefined> {
   let tried = 0;
   for (const failing of before.failing) {
     if (tried >= maxProofs) return undefined;
-    const file = yield* fileOf(failing, proving);
-    if (file === undefined || fixedPaths.includes(file)) continue;
-    const text = yield* bench.read(file);
-    if (text === undefined) continue;
-    const load = isWholeFile(failing) ? writeLoadTest(file, text, proving.knownFiles) : undefined;
-    const test = isWholeFile(failing) ? undefined : writeRegressionTest(text, failing);
-    if (!load && !test) continue;
-    tried += 1;
-    const proven = load
-      ? yield* proveByFile(proving, load)
-      : test && (yield* proveByCopy(proving, file, test));
-    if (proven) return proven;
+    const files = yield* filesOf(failing, proving);
+    for (const file of files.filter((path) => !fixedPaths.includes(path))) {
+      const text = yield* bench.read(file);
+      if (text === undefined) continue;
+      const load = isWholeFile(failing) ? writeLoadTest(file, text, proving.knownFiles) : undefined;
+      const test = isWholeFile(failing) ? undefined : writeRegressionTest(text, failing);
+      if (!load && !test) continue;
+      tried += 1;
+      const proven = load
+        ? yield* proveByFile(proving, load)
+        : test && (yield* proveByCopy(proving, file, test));
+      if (proven) return proven;
+      break;
+    }
   }
   return before.failing.some((failing) => failing.file !== undefined)
     ? undefined
@@ -108,28 +110,31 @@ const withoutFix = {
   after: ['git apply --index --whitespace=nowarn "$fix"; rm -f "$fix"'],
 };
 
-function* fileOf(failing: FailingTest, { bench, knownFiles }: Proving): Plan<string | undefined> {
+/** Where the failing test may stand, likeliest first: an assertion helper is named by the output as well. */
+function* filesOf(failing: FailingTest, { bench, knownFiles, before }: Proving): Plan<string[]> {
   const stated = failing.file;
-  if (stated !== undefined && knownFiles.includes(stated) && isLikelyTest(stated)) return stated;
-  const byName = knownFiles.find((file) => stated?.endsWith(`/${file}`));
-  if (byName !== undefined && isLikelyTest(byName)) return byName;
+  const byName = knownFiles.find((file) => file === stated || stated?.endsWith(`/${file}`));
+  if (byName !== undefined && isWholeFile(failing)) return [byName];
   const titles = [failing.path.at(-1) ?? '', (failing.path.at(-1) ?? '').split(/: | — /)[0] ?? ''];
+  const byTitle: string[] = [];
   for (const title of new Set(titles.filter((text) => text.length > 2))) {
     const found = yield* bash(
       `cd ${quote(bench.root)}; git grep -lF -e ${quote(title)} -- '*.js' '*.ts' '*.mjs' '*.cjs' '*.mts' '*.cts' '*.jsx' '*.tsx' | head -5`,
       'Find the file of the failing test',
     );
-    const files = found.text
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => knownFiles.includes(line));
-    // Only a runner's own word makes a test of a file that is not named like one.
-    const test = files.find(isTestFile);
-    if (test !== undefined) return test;
+    byTitle.push(
+      ...found.text
+        .split('\n')
+        .map((line) => line.trim())
+        .filter((line) => knownFiles.includes(line)),
+    );
+    if (byTitle.length > 0) break;
   }
-  return undefined;
-}
-
-function isLikelyTest(path: string): boolean {
-  return isTestFile(path) || /\.[cm]?[jt]sx?$/.test(path);
+  const placed = before.positions.map(({ file }) => file).filter((file) => knownFiles.includes(file));
+  const likely = [...byTitle.filter(isTestFile), ...(byName === undefined ? [] : [byName])];
+  // Only a runner's own word makes a test of a file that is not named like one.
+  const named = byTitle.filter((file) => placed.includes(file));
+  return [...new Set([...likely, ...named, ...placed.filter(isTestFile)])].filter((file) =>
+    /\.[cm]?[jt]sx?$/.test(file),
+  );
 }
