@@ -33,6 +33,11 @@ export interface BuildFacts {
   requestedFor: PersonRef | null;
 }
 
+/** What somebody pushed: a build of a pull request is of a merge commit that nobody has. */
+export const sourceCommit = ({ pullRequest, commit }: BuildFacts): string => pullRequest?.commit ?? commit;
+
+export const sourceRef = ({ pullRequest, ref }: BuildFacts): string => pullRequest?.source ?? ref;
+
 export interface ChangeFacts {
   commit: string;
   author: PersonRef | null;

@@ -1,3 +1,4 @@
+import { sourceCommit } from './events.ts';
 import type { PipelineFact } from './facts.ts';
 import type { Attempt, Episode, PipelineState } from './state.ts';
 
@@ -88,6 +89,7 @@ function evolveEpisode(episode: Episode, fact: PipelineFact, atMs: number, newes
         url: failure.url,
         ref: failure.ref,
         commit: failure.commit,
+        sourceCommit: sourceCommit(failure),
         attempt,
         stepKey: null,
         step: null,

@@ -1,6 +1,6 @@
 import { type Draft, enter, episodeOf, ignore, record, request } from './draft.ts';
 import { explain, resolve } from './endings.ts';
-import type { BuildFacts, PipelineEvent } from './events.ts';
+import { type BuildFacts, type PipelineEvent, sourceCommit, sourceRef } from './events.ts';
 import { parseFixBranch } from './key.ts';
 import { completeIfReady } from './on-pull-request.ts';
 import { restart } from './restart.ts';
@@ -61,7 +61,7 @@ function verifiedAttempt(draft: Draft, build: BuildFacts): Attempt | null {
   const attempt = currentAttempt(draft.state);
   if (draft.state.status !== 'verifying' || !attempt) return null;
   const fix = attempt.pullRequest ? attempt.pullRequest.mergeCommit : attempt.proposal?.commit;
-  return build.commit === fix ? attempt : null;
+  return build.commit === fix || sourceCommit(build) === fix ? attempt : null;
 }
 
 function onBranchGreen(draft: Draft, build: BuildFacts): void {
@@ -76,7 +76,7 @@ function onBranchGreen(draft: Draft, build: BuildFacts): void {
   }
   const newest = episode.newestFailure ?? episode.failure;
   if (build.build < newest.build) return ignore(draft, 'build_succeeded', 'older than the failure');
-  if (build.commit === newest.commit)
+  if (sourceCommit(build) === sourceCommit(newest))
     return explain(draft, 'intermittent', `Build ${build.buildNumber} of the same commit is green.`);
   resolve(draft, 'other_commit', build);
 }
@@ -84,7 +84,7 @@ function onBranchGreen(draft: Draft, build: BuildFacts): void {
 /** A build of a fix branch, or of the pull request from it. */
 function onOwnBuild(draft: Draft, build: BuildFacts, green: boolean): void {
   const attempt = currentAttempt(draft.state);
-  const source = build.pullRequest?.source ?? build.ref;
+  const source = sourceRef(build);
   if (!isOpen(draft.state) || !attempt?.proposal || attempt.target.ref !== source)
     return ignore(draft, 'build', 'no open attempt has this branch');
   if (build.pullRequest !== null && build.pullRequest.commit !== attempt.proposal.commit)

@@ -2,7 +2,7 @@ import type { Intent } from '../../contracts/intents.ts';
 import type { FixResult, Judgement } from '../../contracts/results.ts';
 import { type Draft, enter, episodeOf, ignore, note, record, request } from './draft.ts';
 import { escalate, explain } from './endings.ts';
-import type { PipelineEvent } from './events.ts';
+import { type PipelineEvent, sourceCommit, sourceRef } from './events.ts';
 import { fixBranch } from './key.ts';
 import { FORBIDDEN_PATHS, MAX_FILES, MAX_RUN_LOSSES, MIN_CONFIDENCE_TO_EXPLAIN } from './policy.ts';
 import { fixPrompt, judgePrompt } from './prompts.ts';
@@ -52,8 +52,8 @@ function startFix(draft: Draft, message: string): void {
   if (!evidence) throw new Error('a fix was started without evidence');
   const n = draft.state.attemptsEver + 1;
   const isDefault = (draft.state.ref ?? failure.ref) === failure.defaultBranch;
-  const base = failure.pullRequest?.commit ?? failure.commit;
-  const ref = failure.pullRequest?.source ?? failure.ref;
+  const base = sourceCommit(failure);
+  const ref = sourceRef(failure);
   record(draft, {
     type: 'attempt_started',
     data: {
@@ -246,7 +246,7 @@ export function onRunFailed(draft: Draft, data: EventOf<'run_failed'>): void {
   if (active.group === 'ryan') return startJudge(draft, active.message);
   const { failure } = episodeOf(draft);
   const base = currentAttempt(draft.state)?.target.base;
-  if (base) requestFixRun(draft, active.message, failure.pullRequest?.source ?? failure.ref, base);
+  if (base) requestFixRun(draft, active.message, sourceRef(failure), base);
 }
 
 export function onRelayRefused(draft: Draft, data: EventOf<'relay_refused'>): void {

@@ -139,6 +139,21 @@ describe('a failure on a feature branch', () => {
     expect(world.told()).toEqual(['detected', 'fix_pushed', 'resolved']);
   });
 
+  it('counts the build of a branch and of its pull request at one commit as one failure', () => {
+    const world = new World();
+    const commit = sha('pushed');
+    const pullRequest = { id: 7, source: ref, target: 'refs/heads/main', commit };
+    world.failed(10, { ref, commit });
+    world.evidence(10);
+    world.failed(11, { ref: 'refs/pull/7/merge', pullRequest });
+    world.evidence(11);
+    world.judge();
+    const fix = world.fix();
+    world.failed(12, { ref: 'refs/pull/7/merge', pullRequest: { ...pullRequest, commit: fix } });
+    world.evidence(12);
+    expect(world.told()).toEqual(['detected', 'fix_pushed', 'restarting']);
+  });
+
   it('waits for the newer build when the branch moved under the fix', () => {
     const world = new World();
     world.failed(10, { ref });

@@ -15,12 +15,20 @@ export function restart(draft: Draft, failure: BuildFacts, reason: string): void
   request(draft, { kind: 'collect_evidence', data: { project: failure.project, build: failure.build } });
 }
 
-/** Builds of the episode that failed in this step; the builds of one attempt count once. */
+/**
+ * Builds of the episode that failed in this step. The builds of one attempt count once, and so do a branch's
+ * build and the build of its pull request at the same commit.
+ */
 function countSameStep(episode: Episode, stepKey: string): number {
-  const builds = episode.failedBuilds.filter((failed) => failed.stepKey === stepKey);
-  return new Set(
-    builds.map((failed) => (failed.attempt === null ? `build ${failed.build}` : `attempt ${failed.attempt}`)),
-  ).size;
+  const failed = episode.failedBuilds.filter((build) => build.stepKey === stepKey);
+  const requested = new Set(
+    failed.filter(({ ref }) => ref.startsWith('refs/pull/')).map((build) => build.sourceCommit),
+  );
+  const distinct = failed.map(({ attempt, build, sourceCommit }) => {
+    if (attempt !== null) return `attempt ${attempt}`;
+    return requested.has(sourceCommit) ? `commit ${sourceCommit}` : `build ${build}`;
+  });
+  return new Set(distinct).size;
 }
 
 export function onEvidence(draft: Draft, evidence: Evidence): void {

@@ -83,6 +83,8 @@ export interface FailedBuild {
   url: string;
   ref: string;
   commit: string;
+  /** What was pushed; a pull request's build is of a merge commit. */
+  sourceCommit: string;
   /** Builds of one attempt (branch and pull request) count as one. */
   attempt: number | null;
   stepKey: string | null;

@@ -1,7 +1,7 @@
 import type { FixResult } from '../../contracts/results.ts';
 import { html, plain } from '../../text/plain.ts';
 import { subjectToken } from '../../text/tokens.ts';
-import type { BuildFacts, Evidence } from './events.ts';
+import { type BuildFacts, type Evidence, sourceRef } from './events.ts';
 import { type Attempt, currentAttempt, type Episode, type PipelineState } from './state.ts';
 
 /** Texts for the operator are Telegram HTML and fit a phone's screen; texts between agents are plain. */
@@ -22,7 +22,8 @@ const buildLink = ({ buildNumber, url }: { buildNumber: string; url: string }): 
 
 const where = (state: PipelineState): string => {
   const { failure } = open(state);
-  return `<b>${html(branchName(state.ref ?? failure.ref), 120)}</b> (${html(failure.repository, 80)})`;
+  const ref = state.ref?.startsWith('refs/heads/') ? state.ref : sourceRef(failure);
+  return `<b>${html(branchName(ref), 120)}</b> (${html(failure.repository, 80)})`;
 };
 
 export function detectedText(state: PipelineState): string {
