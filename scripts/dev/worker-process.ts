@@ -17,6 +17,8 @@ const quiet = {
   WRANGLER_SEND_METRICS: 'false',
   WRANGLER_HIDE_BANNER: 'true',
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+  // Its trace store keeps the address of every call on disk, and Telegram's addresses hold the bot token.
+  X_LOCAL_OBSERVABILITY: 'false',
   NO_COLOR: '1',
   CI: '1',
 };
