@@ -79,12 +79,13 @@ export async function listLogLineCounts(
   return new Map((logs?.value ?? []).map((log) => [log.id, log.lineCount ?? 0]));
 }
 
+/** Null: the log is not there (any more). */
 export function streamLog(
   api: AzureDevOps,
   project: string,
   build: number,
   log: number,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<ReadableStream<Uint8Array> | null> {
   return api.stream(pathOf(project, '_apis', 'build', 'builds', build, 'logs', log));
 }
 

@@ -18,7 +18,8 @@ export interface AzureDevOps {
   /** Null where the thing does not exist (404). */
   find<T>(path: string, schema: z.ZodType<T>, query?: Record<string, string>): Promise<T | null>;
   send<T>(method: 'POST' | 'PATCH', path: string, schema: z.ZodType<T>, body: unknown): Promise<T>;
-  stream(path: string): Promise<ReadableStream<Uint8Array>>;
+  /** Null where the thing does not exist (404). */
+  stream(path: string): Promise<ReadableStream<Uint8Array> | null>;
 }
 
 /** Joins path segments; every one is escaped, so that a name can never become a path or a query. */
@@ -63,7 +64,8 @@ export function azureDevOpsClient(settings: AzureDevOpsSettings): AzureDevOps {
   async function json<T>(response: Response, path: string, schema: z.ZodType<T>): Promise<T> {
     let value: unknown;
     try {
-      value = await response.json();
+      // 204 is how a build that never started says that it has no timeline.
+      value = response.status === 204 ? null : await response.json();
     } catch (cause) {
       throw new AzureDevOpsError(`${path} did not answer JSON`, {
         status: response.status,
@@ -88,21 +90,24 @@ export function azureDevOpsClient(settings: AzureDevOpsSettings): AzureDevOps {
     organisation: settings.organisation,
     projects: settings.projects,
     get,
-    find: async (path, schema, query) => {
-      try {
-        return await get(path, schema, query);
-      } catch (error) {
-        if (error instanceof AzureDevOpsError && error.status === 404) return null;
-        throw error;
-      }
-    },
+    find: (path, schema, query) => unlessMissing(() => get(path, schema, query)),
     send: async (method, path, schema, body) =>
       json(await call(method, path, {}, 'application/json', body), path, schema),
-    stream: async (path) => {
-      const response = await call('GET', path, {}, 'text/plain');
-      return response.body ?? new Blob([]).stream();
-    },
+    stream: (path) =>
+      unlessMissing(async () => {
+        const response = await call('GET', path, {}, 'text/plain');
+        return response.body ?? new Blob([]).stream();
+      }),
   };
+}
+
+async function unlessMissing<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AzureDevOpsError && error.status === 404) return null;
+    throw error;
+  }
 }
 
 async function errorOf(method: string, path: string, response: Response): Promise<AzureDevOpsError> {

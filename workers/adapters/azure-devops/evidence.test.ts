@@ -99,6 +99,22 @@ describe('evidence', () => {
     expect(evidence.excerpt?.sizeBytes).toBeGreaterThan(0);
   });
 
+  it('does without a log that is gone or empty', async () => {
+    failing('', 0);
+    expect((await collect()).evidence.excerpt?.sizeBytes).toBeGreaterThan(0);
+    outside.json('GET', /logs\/7/, () => ({ message: 'no log' }), 404);
+    const { evidence } = await collect();
+    expect(evidence).toMatchObject({ stepPath: ['Build', 'Test'], log: null });
+    expect(evidence.excerpt?.sizeBytes).toBeGreaterThan(0);
+  });
+
+  it('does without a timeline, for which a build that never started is answered 204', async () => {
+    outside.on(({ url }) =>
+      url.pathname.endsWith('/timeline') ? new Response(null, { status: 204 }) : undefined,
+    );
+    expect((await collect()).evidence).toMatchObject({ stepPath: [], log: null });
+  });
+
   it('does without any failed record: what the pipeline file was refused for is the issue', async () => {
     world.builds.length = 0;
     world.builds.push({
