@@ -54,6 +54,12 @@ function model(answers: ((asked: Asked) => Response | Promise<Response>)[]): Ask
   return asked;
 }
 
+async function shortLog() {
+  const sha256 = await sha256Of(new TextEncoder().encode('x'));
+  await env.ARTIFACTS.put(`artifacts/${sha256}`, 'x');
+  return { name: 'failed-step-log', sha256, sizeBytes: 1, contentType: 'text/plain' };
+}
+
 const ended = (run: string): Promise<RunRecord> =>
   until(async () => {
     const record = (await runStub(env, run).view()) as RunRecord | null;
@@ -129,14 +135,11 @@ describe('a light run', () => {
   });
 
   test('may use its tool six times, then must answer', async () => {
-    const sha256 = await sha256Of(new TextEncoder().encode('x'));
-    await env.ARTIFACTS.put(`artifacts/${sha256}`, 'x');
     const read = { type: 'tool_use', id: 'toolu_1', name: 'read_log', input: { fromLine: 1, toLine: 1 } };
     const asked = model([
       ({ tool_choice }) => (tool_choice?.type === 'none' ? says(judgement) : reply([read], 'tool_use')),
     ]);
-    const artifact = { name: 'failed-step-log', sha256, sizeBytes: 1, contentType: 'text/plain' };
-    const spec = judgeSpec({ artifacts: [artifact] });
+    const spec = judgeSpec({ artifacts: [await shortLog()] });
     await runStub(env, spec.run).start(spec);
     expect(await ended(spec.run)).toMatchObject({ endReason: 'completed', toolCalls: 6 });
     expect(asked).toHaveLength(7);
@@ -154,6 +157,36 @@ describe('a light run', () => {
     );
     expect(letter).toMatchObject({ kind: 'invalid_result', incident: spec.incident });
     expect(letter.body).toContain('weather');
+  });
+
+  test('a model that never stops calling its tool is stopped', async () => {
+    const read = { type: 'tool_use', id: 'toolu_1', name: 'read_log', input: { fromLine: 1, toLine: 1 } };
+    const asked = model([() => reply([read], 'tool_use')]);
+    const spec = judgeSpec({ artifacts: [await shortLog()] });
+    await runStub(env, spec.run).start(spec);
+    expect(await ended(spec.run)).toMatchObject({ endReason: 'invalid_result', toolCalls: 6 });
+    expect(asked).toHaveLength(8);
+  });
+
+  test('what is no message at all is the provider’s fault, and a wrong key is named', async () => {
+    for (const [answer, said] of [
+      [
+        () => new Response('{"id":"msg_1", oops', { headers: { 'content-type': 'application/json' } }),
+        'no message',
+      ],
+      [() => Response.json({ hello: 1 }), 'no message'],
+      [
+        () => Response.json({ error: { message: 'invalid x-api-key' } }, { status: 401 }),
+        'ANTHROPIC_API_KEY',
+      ],
+    ] as const) {
+      model([answer]);
+      const spec = judgeSpec();
+      await runStub(env, spec.run).start(spec);
+      const record = await ended(spec.run);
+      expect(record.endReason).toBe('provider');
+      expect(JSON.stringify(record)).toContain(said);
+    }
   });
 
   test('429 and 529 are waited out', async () => {

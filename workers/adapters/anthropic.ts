@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type Usage, usageFromProvider } from '../../core/contracts/usage.ts';
 import { parseRetryAfterMs } from './retry-after.ts';
 
@@ -73,7 +73,7 @@ export async function askForResult<Value>(request: LightRequest<Value>): Promise
   for (;;) {
     const reply = await call(client, request, messages, toolCalls < request.maxToolCalls);
     const uses = reply.content.filter((block) => block.type === 'tool_use');
-    if (reply.stop_reason === 'tool_use' && uses.length > 0) {
+    if (reply.stop_reason === 'tool_use' && uses.length > 0 && toolCalls < request.maxToolCalls) {
       toolCalls += uses.length;
       messages.push(
         { role: 'assistant', content: reply.content },
@@ -118,6 +118,7 @@ async function call<Value>(
         { signal },
       )
       .withResponse();
+    z.object({ content: z.array(z.unknown()), usage: z.unknown() }).parse(data);
     request.onUsage(
       usageFromProvider(data.usage, {
         requestId: requestId ?? data.id,
@@ -149,7 +150,7 @@ function readAnswer<Value>(reply: Message, schema: z.ZodType<Value>): LightAnswe
   try {
     value = JSON.parse(text);
   } catch {
-    return { ok: false, detail: `not JSON (stop reason ${reply.stop_reason})`, value: text };
+    return { ok: false, detail: whyNoAnswer(reply.stop_reason), value: text };
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return { ok: true, value: parsed.data };
@@ -157,8 +158,31 @@ function readAnswer<Value>(reply: Message, schema: z.ZodType<Value>): LightAnswe
   return { ok: false, detail: detail.slice(0, 1_000), value };
 }
 
+function whyNoAnswer(stopReason: Message['stop_reason']): string {
+  switch (stopReason) {
+    case 'refusal':
+      return 'the model declined to answer';
+    case 'max_tokens':
+      return 'the answer was longer than allowed';
+    case 'tool_use':
+      return 'the model went on calling tools beyond their limit';
+    default:
+      return `the answer is not JSON (stop reason ${stopReason})`;
+  }
+}
+
 function failureOf(error: unknown, nowMs: number): unknown {
+  // The SDK passes on what it could not parse: the provider, or something between, answered no message.
+  if (error instanceof SyntaxError || error instanceof z.ZodError)
+    return new AnthropicError('the model provider answered something that is no message', null, null, error);
   if (!(error instanceof Anthropic.APIError)) return error;
+  if (error.status === 401)
+    return new AnthropicError(
+      'the model provider did not accept the key; check ANTHROPIC_API_KEY',
+      401,
+      null,
+      error,
+    );
   const status = typeof error.status === 'number' ? error.status : null;
   const headers: unknown = error.headers;
   const retryAfter = headers instanceof Headers ? headers.get('retry-after') : null;
