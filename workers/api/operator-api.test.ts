@@ -74,10 +74,11 @@ describe('the operator API', () => {
 
   it('answers 400, 404 and 413 as problems', async () => {
     const answers: [Promise<Response>, number][] = [
-      [call('GET', '/incidents/nonsense'), 400],
+      [call('GET', '/incidents/nonsense'), 404],
       [call('GET', `/incidents/inc_${'0'.repeat(26)}`), 404],
       [call('GET', '/incidents?limit=0'), 400],
-      [call('GET', '/groups/nobody/messages'), 400],
+      [call('GET', '/audit?cursor=nonsense'), 400],
+      [call('GET', '/groups/nobody/messages'), 404],
       [call('POST', '/dry-run', '{'), 400],
       [call('POST', '/dry-run', { source: 'fax' }), 400],
       [call('POST', '/dry-run', 'x'.repeat(6 * 1024 * 1024)), 413],
@@ -138,7 +139,13 @@ describe('the operator API', () => {
     );
     expect((await call('DELETE', '/relay-routes/cody/sam')).status).toBe(200);
     expect((await call('DELETE', '/relay-routes/cody/sam')).status).toBe(404);
-    expect((await call('PUT', '/relay-routes/cody/nobody')).status).toBe(400);
+    expect((await call('PUT', '/relay-routes/cody/nobody')).status).toBe(404);
+    const rows = await until(async () => {
+      const { items } = await get<List>('/audit?action=relay_route_removed');
+      return items.length > 0 && items;
+    });
+    expect(rows, 'what was not there was not removed').toHaveLength(1);
+    expect(rows[0]).toMatchObject({ chain: 'relay-policy', actor: 'operator' });
   });
 
   it('stops and resumes', async () => {

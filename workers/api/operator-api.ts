@@ -35,9 +35,10 @@ import { statusOf } from './status.ts';
 /** The operator’s token acts as this person. */
 const OPERATOR = 'operator';
 
+/** A part of a path. What cannot be one names a thing that does not exist. */
 function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value);
-  if (!result.success) throw new Refusal('bad_request', `${what}: ${z.prettifyError(result.error)}`);
+  if (!result.success) throw new Refusal('not_found', `no such ${what}`);
   return result.data;
 }
 
@@ -134,7 +135,12 @@ operatorApi.post('/dead-letters/:id/replay', async (context) => {
   if (letter === null) throw new Refusal('not_found');
   await auditOperator(context.env, 'dead_letter_replay', { id });
   if (!(await replayDeadLetter(context.env, letter)))
-    throw new Refusal('conflict', 'it is not dead any more');
+    throw new Refusal(
+      'conflict',
+      letter.kind === 'invalid_result'
+        ? 'a result that broke its contract is kept to be read; there is nothing to send again'
+        : 'it is not dead any more',
+    );
   return context.json({ id, status: 'replayed' }, 202);
 });
 
@@ -189,21 +195,19 @@ operatorApi.get('/relay-routes', async (context) =>
 );
 operatorApi.put('/relay-routes/:from/:to', async (context) => {
   const { from, to } = routeOf(context.req.param());
-  await auditOperator(context.env, 'relay_route_allowed', { from, to });
   await relayPolicyStub(context.env).allow(from, to, OPERATOR, Date.now());
   return context.json({ from, to, allowed: true });
 });
 operatorApi.delete('/relay-routes/:from/:to', async (context) => {
   const { from, to } = routeOf(context.req.param());
-  await auditOperator(context.env, 'relay_route_removed', { from, to });
   if (!(await relayPolicyStub(context.env).remove(from, to, OPERATOR, Date.now())))
     throw new Refusal('not_found');
   return context.json({ from, to, allowed: false });
 });
 
 function routeOf(params: { from: string; to: string }): { from: string; to: string } {
-  const from = parsed(groupSchema, params.from, 'from');
-  const to = parsed(groupSchema, params.to, 'to');
+  const from = parsed(groupSchema, params.from, 'group');
+  const to = parsed(groupSchema, params.to, 'group');
   if (from === to) throw new Refusal('bad_request', 'a group needs no route to itself');
   return { from, to };
 }

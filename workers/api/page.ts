@@ -6,6 +6,8 @@ const pageSchema = z.object({
   cursor: z
     .string()
     .max(200)
+    // A row's place: a time or number, and what tells rows of one moment apart.
+    .regex(/^\d{1,16}(?:~.+)?$/, 'not a cursor of this list')
     .nullish()
     .transform((cursor) => cursor ?? null),
 });
