@@ -1,5 +1,6 @@
 import { type Build, listBuilds } from '../adapters/azure-devops/builds.ts';
 import { type AzureDevOps, azureDevOpsClient } from '../adapters/azure-devops/client.ts';
+import { AzureDevOpsError } from '../adapters/azure-devops/error.ts';
 import { azureDevOpsSettings, type Env } from '../env.ts';
 import { type Accepted, acceptEvent } from './accept.ts';
 
@@ -31,12 +32,25 @@ export function newestBuilds(builds: readonly Build[], nowMs: number): Build[] {
   return [...newest.values()].sort((a, b) => b.id - a.id);
 }
 
+export interface PipelineChecks {
+  checks: PipelineCheck[];
+  /** Projects that refused to answer: one of them must not hide the others. */
+  unanswered: { project: string; reason: string }[];
+}
+
 /** Asks for the newest builds and hands the failed ones in as if their hooks had come. */
-export async function checkPipelines(env: Env, nowMs: number): Promise<PipelineCheck[]> {
+export async function checkPipelines(env: Env, nowMs: number): Promise<PipelineChecks> {
   const api = azureDevOpsClient(azureDevOpsSettings(env));
   const checks: PipelineCheck[] = [];
-  for (const project of api.projects) checks.push(...(await checkProject(env, api, project, nowMs)));
-  return checks;
+  const unanswered: PipelineChecks['unanswered'] = [];
+  for (const project of api.projects)
+    try {
+      checks.push(...(await checkProject(env, api, project, nowMs)));
+    } catch (error) {
+      if (!(error instanceof AzureDevOpsError) || error.retryable) throw error;
+      unanswered.push({ project, reason: error.message });
+    }
+  return { checks, unanswered };
 }
 
 async function checkProject(

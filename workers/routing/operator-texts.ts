@@ -1,6 +1,6 @@
 import { html } from '../../core/text/plain.ts';
 import type { RunPoolRpc } from '../../durable-objects/rpc.ts';
-import type { PipelineCheck } from './check-pipelines.ts';
+import type { PipelineChecks } from './check-pipelines.ts';
 
 /** Answers to the operator, as Telegram HTML, short enough for a phone. */
 
@@ -28,7 +28,14 @@ export const unknownText = `That I do not understand yet.\n${helpText}`;
 const branchOf = (ref: string): string =>
   ref.replace(/^refs\/heads\//, '').replace(/^refs\/pull\/(\d+)\/merge$/, 'PR $1');
 
-export function checkText(checks: readonly PipelineCheck[]): string {
+export function checkText({ checks, unanswered }: PipelineChecks): string {
+  const silent = unanswered.map(
+    ({ project, reason }) => `⚠️ Project ${html(project, 60)} was not checked: ${html(reason, 200)}`,
+  );
+  return [builds(checks), ...silent].join('\n');
+}
+
+function builds(checks: PipelineChecks['checks']): string {
   if (checks.length === 0) return 'No completed build in the last 14 days.';
   const failed = checks.filter((check) => check.status !== null);
   const green = checks.length - failed.length;

@@ -100,6 +100,15 @@ describe('the Telegram hook', () => {
     expect(answer).toContain('1 of 2');
     await until(() => env.DB.prepare(`SELECT 1 FROM incidents WHERE key LIKE '%/refs/heads/red'`).first());
     expect(await ask('check the pipeline')).toContain('known already');
+    outside.json(
+      'GET',
+      /^\/demo\/Tools\/_apis\/build\/builds\?/,
+      () => ({ message: 'no such project' }),
+      404,
+    );
+    const partly = await ask('check the pipeline');
+    expect(partly).toContain('known already');
+    expect(partly).toContain('Project Tools was not checked');
   });
 
   it('brings a decision to its incident and says at the button when nothing waits for it', async () => {

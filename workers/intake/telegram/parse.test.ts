@@ -39,6 +39,15 @@ describe('an update of Telegram', () => {
       expect(press(data)).toMatchObject({ payload: { kind: 'stray_button' } });
   });
 
+  it('without text is answered when a person sent it, and let be when it is a notice', () => {
+    const message = { message_id: 1, chat: { id: 7 }, from: { id: Number(OPERATOR) } };
+    const kindOf = (about: object) =>
+      parseUpdate({ update_id: 1, message: { ...message, ...about } }, OPERATOR).kind;
+    expect(kindOf({ voice: { file_id: 'x' } })).toBe('event');
+    expect(kindOf({ photo: [{ file_id: 'x' }] })).toBe('event');
+    expect(kindOf({ pinned_message: { message_id: 2 } })).toBe('other');
+  });
+
   it('that nobody is to act on is no event, and one that is no update is malformed', () => {
     expect(parseUpdate({ update_id: 1, my_chat_member: { chat: { id: 1 } } }, OPERATOR)).toEqual({
       kind: 'other',

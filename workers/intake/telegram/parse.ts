@@ -18,6 +18,22 @@ const messageSchema = z.looseObject({
   text: z.string().nullish(),
   caption: z.string().nullish(),
 });
+
+/** What a person sends; every other message without text is a notice of Telegram's own. */
+const MEDIA = [
+  'animation',
+  'audio',
+  'contact',
+  'document',
+  'location',
+  'photo',
+  'poll',
+  'sticker',
+  'story',
+  'video',
+  'video_note',
+  'voice',
+];
 const updateSchema = z.looseObject({
   update_id: z.number().int(),
   message: messageSchema.nullish(),
@@ -49,7 +65,9 @@ export function parseUpdate(value: unknown, operator: string): ParsedUpdate {
       payload: buttonOf(callback.id, callback.data ?? '', nameOf(sender)),
     };
   const text = message?.text ?? message?.caption ?? '';
-  if (!message || text === '') return { kind: 'other', update, type: typeOf(parsed.data) };
+  // A picture or a voice message waits for an answer like a text does.
+  if (!message || (text === '' && !MEDIA.some((kind) => kind in message)))
+    return { kind: 'other', update, type: typeOf(parsed.data) };
   const place: TelegramPlace = {
     chat: String(message.chat.id),
     thread: message.is_topic_message ? (message.message_thread_id ?? null) : null,
