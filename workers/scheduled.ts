@@ -7,7 +7,7 @@ import {
   runStub,
   telegramStub,
 } from '../durable-objects/stubs.ts';
-import { sealYesterday } from './db/audit-root.ts';
+import { sealNextDay } from './db/audit-root.ts';
 import { overdueObjects } from './db/queries.ts';
 import type { Env } from './env.ts';
 
@@ -20,7 +20,7 @@ const MAX_POKES = 20;
 export async function tick(env: Env, nowMs: number): Promise<void> {
   const work = [
     pokeOverdue(env, nowMs),
-    sealYesterday(env.DB, nowMs),
+    sealNextDay(env.DB, nowMs),
     telegramStub(env).poke(),
     runPoolStub(env).poke(),
     ...Array.from({ length: INBOX_SHARDS }, (_, shard) => inboxShard(env, shard).poke()),

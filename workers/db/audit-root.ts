@@ -34,17 +34,18 @@ async function headsBetween(d1: D1Database, fromMs: number, toMs: number): Promi
 }
 
 /**
- * Seals the day before, once: its root, and the root as an audit row of a chain of its own. Calling it every
- * minute is fine. Null: nothing to do yet.
+ * Seals the oldest day that is over and not sealed: its root, and the root as an audit row of a chain of its
+ * own. Calling it every minute is fine, and makes up for days without a call. Null: nothing to do yet.
  */
-export async function sealYesterday(d1: D1Database, nowMs: number): Promise<string | null> {
+export async function sealNextDay(d1: D1Database, nowMs: number): Promise<string | null> {
   const startMs = Math.floor(nowMs / DAY_MS) * DAY_MS;
   if (nowMs - startMs < SETTLED_MS) return null;
-  const day = dayOf(startMs - DAY_MS);
   const db = drizzle(d1);
   const [latest] = await db.select().from(auditRoots).orderBy(desc(auditRoots.day)).limit(1);
-  if (latest && latest.day >= day) return null;
-  const heads = await headsBetween(d1, startMs - DAY_MS, startMs);
+  const dayMs = latest ? Date.parse(latest.day) + DAY_MS : startMs - DAY_MS;
+  if (dayMs >= startMs) return null;
+  const day = dayOf(dayMs);
+  const heads = await headsBetween(d1, dayMs, dayMs + DAY_MS);
   const root = rootOf(latest?.root ?? GENESIS, day, heads);
   const [last] = await db
     .select()

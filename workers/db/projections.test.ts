@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { migrateDatabase } from '../test/database.ts';
-import { rootOf, sealYesterday } from './audit-root.ts';
+import { rootOf, sealNextDay } from './audit-root.ts';
 import { type Projection, writeProjections } from './projections.ts';
 
 beforeAll(migrateDatabase);
@@ -88,14 +88,14 @@ describe('the daily root', () => {
       auditRow('inc_b', 1, yesterday),
       auditRow('inc_c', 1, noon),
     ]);
-    const root = await sealYesterday(env.DB, noon);
+    const root = await sealNextDay(env.DB, noon);
     expect(root).toBe(
       rootOf('0'.repeat(64), '2026-03-01', [
         { chain: 'inc_b', seq: 1, hash: 'inc_b1' },
         { chain: 'inc_a', seq: 2, hash: 'inc_a2' },
       ]),
     );
-    expect(await sealYesterday(env.DB, noon + 60_000)).toBeNull();
+    expect(await sealNextDay(env.DB, noon + 60_000)).toBeNull();
     const row = await env.DB.prepare(
       `SELECT action, seq, data FROM audit WHERE chain = 'audit-roots'`,
     ).first();
@@ -104,7 +104,14 @@ describe('the daily root', () => {
   });
 
   test('is taken only when the last rows of the day have arrived', async () => {
-    expect(await sealYesterday(env.DB, Date.parse('2026-03-05T00:30:00Z'))).toBeNull();
-    expect(await sealYesterday(env.DB, Date.parse('2026-03-05T01:00:00Z'))).not.toBeNull();
+    expect(await sealNextDay(env.DB, Date.parse('2026-03-03T00:30:00Z'))).toBeNull();
+    expect(await sealNextDay(env.DB, Date.parse('2026-03-03T01:00:00Z'))).not.toBeNull();
+  });
+
+  test('makes up for the days on which nobody called', async () => {
+    const later = Date.parse('2026-03-05T12:00:00Z');
+    for (let call = 0; call < 3; call++) await sealNextDay(env.DB, later + call);
+    const { results } = await env.DB.prepare('SELECT day FROM audit_roots ORDER BY day').all();
+    expect(results.map(({ day }) => day)).toEqual(['2026-03-01', '2026-03-02', '2026-03-03', '2026-03-04']);
   });
 });
