@@ -1,6 +1,6 @@
 import { escapeHtml } from '../../core/text/plain.ts';
 import { telegramStub } from '../../durable-objects/stubs.ts';
-import type { Env } from '../env.ts';
+import { type Env, telegramChats } from '../env.ts';
 import { answerOperator } from './answer-operator.ts';
 import { deliverAzureDevOps } from './deliver-azure-devops.ts';
 import { deliverDecision } from './deliver-decision.ts';
@@ -28,13 +28,17 @@ export async function deliverEvent(
   }
 }
 
-/** A person who waits for an answer hears that there will be none (row A8). */
+/**
+ * A person who waits for an answer hears that there will be none (row A8). That hooks come to nothing the
+ * operator hears once a day: no incident exists that could say so.
+ */
 export async function tellOfFailure(
   env: Env,
   event: string,
   payload: InboxPayload,
   error: string,
 ): Promise<void> {
+  if (payload.kind === 'build' || payload.kind === 'pull_request') return tellOfLostHook(env, error);
   if (payload.kind !== 'operator_text') return;
   await telegramStub(env).send({
     key: `${event}:failed`,
@@ -42,5 +46,19 @@ export async function tellOfFailure(
     html: `That failed for good: ${escapeHtml(error.slice(0, 300))}\nIt is among the dead letters and can be replayed.`,
     buttons: [],
     at: Date.now(),
+  });
+}
+
+async function tellOfLostHook(env: Env, error: string): Promise<void> {
+  const operator = telegramChats(env).get('operator');
+  if (!operator) return;
+  const nowMs = Date.now();
+  await telegramStub(env).send({
+    key: `hooks-failing:${new Date(nowMs).toISOString().slice(0, 10)}`,
+    ...operator,
+    html: `⚠️ Events of Azure DevOps come to nothing: ${escapeHtml(error.slice(0, 300))}
+They wait among the dead letters. Mend the cause, then replay them, or say <b>check the pipeline</b>.`,
+    buttons: [],
+    at: nowMs,
   });
 }
