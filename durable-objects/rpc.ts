@@ -109,6 +109,8 @@ export interface RunPoolRpc {
     | { status: 'refused'; code: 'stopped' | 'budget'; reason: string }
   >;
   release(run: string, fence: number, spentMicroUsd: number): Promise<void>;
+  /** No heavy run of this group is begun before then; what waits keeps waiting. */
+  backOff(group: string, until: number, run: string): Promise<void>;
   /** Renews the leases of a runner's report; answers which are no longer its own. */
   heartbeat(report: {
     runner: string;

@@ -46,4 +46,5 @@ export const runPoolMigrations: readonly string[] = [
   'CREATE INDEX nonces_expiry ON nonces (expires_at)',
   'CREATE TABLE stop_flag (one INTEGER PRIMARY KEY CHECK (one = 1), stopped INTEGER NOT NULL)',
   'INSERT INTO stop_flag (one, stopped) VALUES (1, 0)',
+  'CREATE TABLE back_offs (agent_group TEXT PRIMARY KEY, until INTEGER NOT NULL)',
 ];

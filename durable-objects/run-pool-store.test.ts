@@ -54,6 +54,20 @@ describe('leases', () => {
       expect(pool.lease(ask('a'), 5)).toMatchObject({ status: 'granted', fence: 3 });
     }));
 
+  test('a group that pauses waits, holds up nobody else, and goes on when the pause is over', () =>
+    withPool({}, (pool) => {
+      pool.backOff('cody', 1_000, 'z', 1);
+      pool.backOff('cody', 500, 'z', 2);
+      expect(pool.lease(ask('a'), 3)).toMatchObject({ status: 'queued' });
+      expect(pool.lease(ask('light', 'light'), 3)).toMatchObject({ status: 'granted' });
+      expect(pool.lease({ ...ask('b'), group: 'sam' }, 3)).toMatchObject({ status: 'granted' });
+      expect(pool.nextTimerAt()).toBe(1_000);
+      pool.expire(999);
+      expect(pool.leaseOf('a')).toBeNull();
+      pool.expire(1_000);
+      expect(pool.leaseOf('a')).toMatchObject({ group: 'cody' });
+    }));
+
   test('who comes when all is full waits in order, and is granted when a slot is given back', () =>
     withPool({}, (pool) => {
       pool.lease(ask('a'), 1);

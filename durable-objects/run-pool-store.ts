@@ -76,7 +76,9 @@ export class RunPoolStore {
       if (this.isStopped) return refusal('stopped', 'the operator has stopped new runs');
       if (!this.#fits(request.budgetMicroUsd, nowMs))
         return refusal('budget', 'the budget of the month does not allow another run');
-      const granted = this.#countWaiting(request.kind) === 0 ? this.#grant(request, nowMs) : null;
+      const pausing = this.#pausing(nowMs);
+      const mayGoNow = !isPausing(request, pausing) && this.#countWaiting(request.kind, pausing) === 0;
+      const granted = mayGoNow ? this.#grant(request, nowMs) : null;
       if (granted) return { status: 'granted', ...granted };
       this.#sql.run(
         'INSERT INTO waiting (run, agent_group, kind, budget_micro_usd, at) VALUES (?, ?, ?, ?, ?)',
@@ -162,8 +164,32 @@ export class RunPoolStore {
     });
   }
 
-  /** Leases whose holder fell silent are lost: their slots are free and their runs are told to look. */
+  /** The longest pause that was asked for counts. */
+  backOff(group: string, until: number, run: string, nowMs: number): void {
+    this.#change(() => {
+      this.#sql.run(
+        `INSERT INTO back_offs (agent_group, until) VALUES (?, ?)
+         ON CONFLICT (agent_group) DO UPDATE SET until = max(until, excluded.until)`,
+        group,
+        until,
+      );
+      this.#audit('backed_off', { group, until, run }, nowMs);
+    });
+  }
+
+  /** What the clock asks for: lost leases, and groups whose pause is over. */
   expire(nowMs: number): void {
+    this.#expireLeases(nowMs);
+    const over = this.#sql.all('SELECT 1 AS one FROM back_offs WHERE until <= ?', nowMs).length > 0;
+    if (!over) return;
+    this.#change(() => {
+      this.#sql.run('DELETE FROM back_offs WHERE until <= ?', nowMs);
+      this.#grantWaiting(nowMs);
+    });
+  }
+
+  /** Leases whose holder fell silent are lost: their slots are free and their runs are told to look. */
+  #expireLeases(nowMs: number): void {
     const expired = this.#held().filter((lease) => leaseExpiry(lease.kind, lease.renewed_at) <= nowMs);
     if (expired.length === 0) return;
     this.#change(() => {
@@ -176,8 +202,10 @@ export class RunPoolStore {
     });
   }
 
-  nextExpiryAt(): number | null {
-    const times = this.#held().map((lease) => leaseExpiry(lease.kind, lease.renewed_at));
+  nextTimerAt(): number | null {
+    const pauses = this.#sql.all<{ until: number }>('SELECT until FROM back_offs').map(({ until }) => until);
+    const expiries = this.#held().map((lease) => leaseExpiry(lease.kind, lease.renewed_at));
+    const times = [...pauses, ...expiries];
     return times.length > 0 ? Math.min(...times) : null;
   }
 
@@ -250,8 +278,10 @@ export class RunPoolStore {
   #grantWaiting(nowMs: number): void {
     if (this.isStopped) return;
     const full = new Set<string>();
+    const pausing = this.#pausing(nowMs);
     for (const { run, agent_group: group, kind, budget_micro_usd: budgetMicroUsd } of this.#waiting()) {
-      if (full.has(kind) || !this.#fits(budgetMicroUsd, nowMs)) continue;
+      if (full.has(kind) || isPausing({ group, kind }, pausing) || !this.#fits(budgetMicroUsd, nowMs))
+        continue;
       const lease = this.#grant({ run, group, kind, budgetMicroUsd }, nowMs);
       if (!lease) {
         full.add(kind);
@@ -283,8 +313,18 @@ export class RunPoolStore {
     return this.#sql.all<WaitingRow>('SELECT * FROM waiting ORDER BY n');
   }
 
-  #countWaiting(kind: string): number {
-    return this.#waiting().filter((waiting) => waiting.kind === kind).length;
+  #countWaiting(kind: string, pausing: ReadonlySet<string>): number {
+    return this.#waiting().filter(
+      (waiting) => waiting.kind === kind && !isPausing({ group: waiting.agent_group, kind }, pausing),
+    ).length;
+  }
+
+  #pausing(nowMs: number): ReadonlySet<string> {
+    const rows = this.#sql.all<{ name: string }>(
+      'SELECT agent_group AS name FROM back_offs WHERE until > ?',
+      nowMs,
+    );
+    return new Set(rows.map(({ name }) => name));
   }
 
   #positionOf(run: string): number | null {
@@ -320,6 +360,10 @@ export class RunPoolStore {
     }
   }
 }
+
+/** A light run needs no memory of a runner. */
+const isPausing = ({ group, kind }: { group: string; kind: string }, pausing: ReadonlySet<string>): boolean =>
+  kind === 'heavy' && pausing.has(group);
 
 const refusal = (code: 'stopped' | 'budget', reason: string): LeaseAnswer => ({
   status: 'refused',

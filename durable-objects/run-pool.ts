@@ -40,7 +40,7 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
       },
       succeeded: ({ key }) => this.#store.done(key),
       failed: ({ key }, failure) => this.#store.fail(key, failure),
-      nextTimerAt: () => this.#store.nextExpiryAt(),
+      nextTimerAt: () => this.#store.nextTimerAt(),
       onTimers: (nowMs) => this.#store.expire(nowMs),
     });
     void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
@@ -54,6 +54,10 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
 
   async release(run: string, fence: number, spentMicroUsd: number): Promise<void> {
     return this.#after(this.#store.release(run, fence, spentMicroUsd, Date.now()));
+  }
+
+  async backOff(group: string, until: number, run: string): Promise<void> {
+    return this.#after(this.#store.backOff(group, until, run, Date.now()));
   }
 
   async heartbeat(

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Artifact } from '../core/contracts/artifact.ts';
+import type { Checkpoint } from '../core/contracts/hand-off.ts';
 import { fixResultSchema, judgementSchema, type Result } from '../core/contracts/results.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
@@ -31,12 +32,26 @@ export interface RunRecord {
   turns: number | null;
   toolCalls: number;
   costMicroUsd: number;
+  /** For all its sessions together; null: not limited. */
+  budgetMicroUsd: number | null;
+  /** Of the cost, what earlier leases have booked. */
+  releasedMicroUsd: number;
+  /** Leases that it has had: a task may go on in a fresh session. */
+  sessions: number;
+  /** Where the next session would begin, and the lease under which it was kept. */
+  checkpoint: Checkpoint | null;
+  checkpointFence: number;
   /** The last `report`, unparsed. */
   reported: { value: unknown } | null;
   transcript: Artifact | null;
 }
 
-export function newRecord(spec: RunSpec, model: string, atMs: number): RunRecord {
+export function newRecord(
+  spec: RunSpec,
+  model: string,
+  budgetMicroUsd: number | null,
+  atMs: number,
+): RunRecord {
   return {
     spec,
     model,
@@ -56,9 +71,20 @@ export function newRecord(spec: RunSpec, model: string, atMs: number): RunRecord
     turns: null,
     toolCalls: 0,
     costMicroUsd: 0,
+    budgetMicroUsd,
+    releasedMicroUsd: 0,
+    sessions: 0,
+    checkpoint: null,
+    checkpointFence: 0,
     reported: null,
     transcript: null,
   };
+}
+
+/** Fields that a record of an earlier deploy lacks have the values of a run with one session. */
+export function parseRecord(json: string): RunRecord {
+  const kept = JSON.parse(json) as RunRecord;
+  return { ...newRecord(kept.spec, kept.model, null, kept.requestedAt), ...kept };
 }
 
 /** How a run came to its end: with a result under contract, or without. */

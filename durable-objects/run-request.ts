@@ -2,6 +2,8 @@ import type { Agent, CrewManifest } from '../core/contracts/agent.ts';
 import type { RunRequest } from '../core/contracts/run.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
 import manifest from '../crew/manifest.json';
+import { continuePrompt } from './run-hand-off.ts';
+import type { RunRecord } from './run-record.ts';
 
 /** The model behind each tier. */
 const MODEL_OF_TIER: Readonly<Record<Agent['tier'], string>> = {
@@ -30,8 +32,21 @@ export function memberOf(group: string, crew: CrewManifest = manifest as CrewMan
 
 export const budgetMicroUsd = ({ limits }: Agent): number => Math.round(limits.budgetUsd * 1_000_000);
 
-/** What a runner is told of a heavy run; a spec without a workspace is a bug of its loop. */
-export function runRequestOf(spec: RunSpec, { agent, model, charter }: Member, fence: number): RunRequest {
+/** Row B17: what takes longer than this keeps a checklist, and is expected to say so. */
+const ESTIMATE_MS = 20 * 60_000;
+
+export type Session = Pick<
+  RunRecord,
+  'fence' | 'sessions' | 'checkpoint' | 'budgetMicroUsd' | 'costMicroUsd'
+>;
+
+/** What a runner is told of a heavy run's next session; a spec without a workspace is a bug of its loop. */
+export function runRequestOf(
+  spec: RunSpec,
+  { agent, model, charter }: Member,
+  { fence, sessions, checkpoint, budgetMicroUsd, costMicroUsd }: Session,
+): RunRequest {
+  const budget = budgetMicroUsd ?? Math.round(agent.limits.budgetUsd * 1_000_000);
   if (spec.workspace === null) throw new Error(`heavy run ${spec.run} has no workspace`);
   return {
     id: spec.run,
@@ -39,11 +54,11 @@ export function runRequestOf(spec: RunSpec, { agent, model, charter }: Member, f
     group: spec.group,
     incident: spec.incident,
     model,
-    budgetUsd: agent.limits.budgetUsd,
+    budgetUsd: Math.max(1, budget - costMicroUsd) / 1_000_000,
     maxTurns: agent.limits.maxTurns,
     timeoutMs: agent.limits.wallClockMs,
     charter,
-    prompt: spec.prompt,
+    prompt: sessions > 1 ? continuePrompt(spec.prompt, checkpoint, sessions) : spec.prompt,
     artifacts: spec.artifacts,
     workspace: spec.workspace,
     fix: spec.fix,
@@ -51,6 +66,8 @@ export function runRequestOf(spec: RunSpec, { agent, model, charter }: Member, f
     routes: agent.egress,
     credentials: agent.credentials,
     tools: agent.tools,
+    estimateMs: Math.min(ESTIMATE_MS, Math.ceil((agent.limits.wallClockMs * 2) / 3)),
+    checkpoint,
     hostRights: { hosts: agent.hosts, reversible: agent.host_commands.reversible },
   };
 }

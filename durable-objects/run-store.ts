@@ -1,8 +1,9 @@
 import { derivedId } from '../core/contracts/ids.ts';
 import type { Intent } from '../core/contracts/intents.ts';
-import type { RunnerEvent } from '../core/contracts/run.ts';
+import type { RunEndReason, RunnerEvent } from '../core/contracts/run.ts';
 import type { Usage } from '../core/contracts/usage.ts';
 import { costOf } from '../core/cost/prices.ts';
+import { decideNextSession } from '../core/governors/sessions.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
 import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
 import { Journal, sha256Bytes } from './journal.ts';
@@ -13,12 +14,16 @@ import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
 import { RunLedger } from './run-ledger.ts';
 import { runMigrations } from './run-migrations.ts';
-import { decideEnd, endEvent, newRecord, type RunEnd, type RunRecord } from './run-record.ts';
+import { decideEnd, endEvent, newRecord, parseRecord, type RunEnd, type RunRecord } from './run-record.ts';
 import { runRow } from './run-rows.ts';
 import type { Sql } from './sql.ts';
 
 /** A container may be slow to start and to be taken down; the runner's own clock is the first to act. */
 const DEADLINE_GRACE_MS = 20 * 60_000;
+/** A lease that was lost while we were away revives with the next heartbeat: runners try every 5 s, report every 30 s. */
+const REVIVE_WITHIN_MS = 45_000;
+/** Row C6. */
+const OUT_OF_MEMORY_PAUSE_MS = 30 * 60_000;
 
 export interface Lease {
   fence: number;
@@ -47,25 +52,25 @@ export class RunStore {
   get record(): RunRecord | null {
     if (this.#record === null) {
       const row = this.#sql.all<{ record: string }>('SELECT record FROM run')[0];
-      if (row) this.#record = JSON.parse(row.record) as RunRecord;
+      if (row) this.#record = parseRecord(row.record);
     }
     return this.#record;
   }
 
   /** False when it is known already. */
-  create(spec: RunSpec, model: string, nowMs: number): boolean {
+  create(spec: RunSpec, model: string, nowMs: number, budgetMicroUsd: number | null = null): boolean {
     if (this.record !== null) return false;
     this.#change(() => {
-      this.#write(newRecord(spec, model, nowMs));
+      this.#write(newRecord(spec, model, budgetMicroUsd, nowMs));
       this.#audit('run_requested', { by: spec.group, purpose: spec.purpose, kind: spec.kind, model }, nowMs);
-      this.outbox.add({ key: 'lease', kind: 'lease', lane: 'start', body: '' }, nowMs);
+      this.#askForLease(nowMs);
     });
     return true;
   }
 
   queued(): void {
     this.#change(() => {
-      this.outbox.done('lease');
+      this.#leaseAnswered();
       if (this.record?.status === 'requested') this.#update({ status: 'waiting' });
     });
   }
@@ -75,12 +80,18 @@ export class RunStore {
     const { record } = this;
     const usable = record !== null && record.status !== 'ended' && lease.fence > record.fence;
     this.#change(() => {
-      this.outbox.done('lease');
+      this.#leaseAnswered();
       if (!record || !usable) {
-        if (record?.status === 'ended' && lease.fence > record.fence) this.#release(lease.fence, 0, nowMs);
+        if (record?.status === 'ended' && lease.fence > record.fence) this.#release(lease.fence, nowMs);
         return;
       }
-      this.#update({ ...lease, status: 'leased', deadlineAt: nowMs + timeoutMs + DEADLINE_GRACE_MS });
+      const sessions = record.sessions + 1;
+      this.#update({
+        ...lease,
+        sessions,
+        status: 'leased',
+        deadlineAt: nowMs + timeoutMs + DEADLINE_GRACE_MS,
+      });
       if (record.spec.kind === 'heavy')
         this.outbox.add({ key: `start:${lease.fence}`, kind: 'start', lane: 'start', body: '' }, nowMs);
     });
@@ -169,7 +180,20 @@ export class RunStore {
     const { record } = this;
     if (record?.spec.kind !== 'heavy' || (record.status !== 'leased' && record.status !== 'running')) return;
     this.#change(() => {
-      this.outbox.add({ key: `check:${nowMs}`, kind: 'check_lease', lane: null, body: '' }, nowMs);
+      const dueAt = nowMs + REVIVE_WITHIN_MS;
+      this.outbox.add({ key: `check:${nowMs}`, kind: 'check_lease', lane: null, body: '' }, dueAt);
+    });
+  }
+
+  /** Its runner fell silent for good: the work is done once more, elsewhere, from where it was kept. */
+  loseLease(nowMs: number): void {
+    this.#change(() => {
+      const { record } = this;
+      if (!record || record.status === 'ended') return;
+      this.#cancelAtRunner('its lease was lost', nowMs);
+      const detail = 'its runner fell silent';
+      if (!this.#goOn('interrupted', detail, nowMs))
+        this.#end({ ok: false, reason: 'lease_lost', detail }, nowMs, false);
     });
   }
 
@@ -179,6 +203,7 @@ export class RunStore {
 
   mayRead(sha256: string): boolean {
     if (this.record?.spec.artifacts.some((artifact) => artifact.sha256 === sha256)) return true;
+    if (this.record?.checkpoint?.bundle?.sha256 === sha256) return true;
     return this.ledger
       .intents()
       .some(
@@ -213,11 +238,80 @@ export class RunStore {
         return this.#audit('host_command', { by: record.spec.group, ...event.data }, event.at);
       case 'result':
         return this.#update({ reported: { value: event.data.value } });
+      case 'alert':
+        return this.#alert(event.data.rule, event.data.text, event.at);
+      case 'checkpoint':
+        this.#update({ checkpoint: event.data, checkpointFence: event.fence });
+        return this.#audit('checkpoint', { by: record.spec.group, ...event.data }, event.at);
       case 'ended':
-        return this.#end(decideEnd(record.spec.purpose, record.reported, event.data), nowMs, false);
+        return this.#sessionEnded(record, event.data, nowMs);
       case 'said':
         return;
     }
+  }
+
+  #sessionEnded(
+    record: RunRecord,
+    ended: Extract<RunnerEvent, { type: 'ended' }>['data'],
+    nowMs: number,
+  ): void {
+    if (ended.reason === 'out_of_memory') {
+      const until = nowMs + OUT_OF_MEMORY_PAUSE_MS;
+      const body = JSON.stringify({ until });
+      this.outbox.add({ key: `back_off:${record.fence}`, kind: 'back_off', lane: 'start', body }, nowMs);
+      this.#alert(
+        'out_of_memory',
+        `A session ran out of memory; ${record.spec.group} pauses for 30 minutes.`,
+        nowMs,
+      );
+    }
+    if (this.#goOn(ended.reason, ended.detail, nowMs)) return;
+    this.#end(decideEnd(record.spec.purpose, record.reported, ended), nowMs, false);
+  }
+
+  /** Begins a fresh session of the same run under the next lease; false when this end is the run's end. */
+  #goOn(reason: RunEndReason, detail: string, nowMs: number): boolean {
+    const { record } = this;
+    if (!record) return false;
+    const hasResult = record.reported !== null;
+    const newCheckpoint = record.checkpointFence === record.fence;
+    const left = (record.budgetMicroUsd ?? Number.POSITIVE_INFINITY) - record.costMicroUsd;
+    if (decideNextSession({ reason, hasResult, newCheckpoint }, record.sessions, left) === 'end')
+      return false;
+    this.#audit('session_ended', { by: record.spec.group, fence: record.fence, reason, detail }, nowMs);
+    this.#release(record.fence, nowMs, 'start');
+    this.#update({ status: 'requested', deadlineAt: null });
+    this.#askForLease(nowMs);
+    return true;
+  }
+
+  /** In one lane with the release of the lease before: the pool gives a run only one. */
+  #askForLease(nowMs: number): void {
+    this.outbox.add({ key: this.#leaseKey(), kind: 'lease', lane: 'start', body: '' }, nowMs);
+  }
+
+  #leaseAnswered(): void {
+    this.outbox.done(this.#leaseKey());
+  }
+
+  #leaseKey(): string {
+    const sessions = this.record?.sessions ?? 0;
+    return sessions === 0 ? 'lease' : `lease:${sessions}`;
+  }
+
+  /** Once per run and rule. */
+  #alert(rule: string, text: string, at: number): void {
+    const key = `alert:${rule}`;
+    if (this.outbox.get(key)) return;
+    this.#audit('alert', { by: this.record?.spec.group, rule, text }, at);
+    this.outbox.add({ key, kind: 'alert', lane: null, body: JSON.stringify({ rule, text }) }, at);
+  }
+
+  #cancelAtRunner(reason: string, nowMs: number): void {
+    const { runner = null, fence = 0 } = this.record ?? {};
+    if (runner === null || fence === 0) return;
+    const body = JSON.stringify({ runner, fence, reason });
+    this.outbox.add({ key: `cancel:${fence}`, kind: 'cancel', lane: null, body }, nowMs);
   }
 
   #takeIntent(intent: Intent, at: number): void {
@@ -249,24 +343,24 @@ export class RunStore {
     const reason = end.ok ? 'completed' : end.reason;
     const detail = end.ok ? null : end.detail;
     this.#update({ status: 'ended', endedAt: nowMs, endReason: reason, endDetail: detail });
-    const { costMicroUsd, fence, runner } = record;
+    const { costMicroUsd, fence } = record;
     this.#audit(
       'run_ended',
       { by: record.spec.group, reason, detail, costMicroUsd, model: record.model },
       nowMs,
     );
     this.#tell('ended', endEvent(record, end), nowMs);
-    this.#release(fence, costMicroUsd, nowMs);
-    if (cancel && runner !== null && fence > 0) {
-      const body = JSON.stringify({ runner, fence, reason: detail ?? reason });
-      this.outbox.add({ key: `cancel:${fence}`, kind: 'cancel', lane: null, body }, nowMs);
-    }
+    this.#release(fence, nowMs);
+    if (cancel) this.#cancelAtRunner(detail ?? reason, nowMs);
     if (!end.ok && end.invalid !== undefined) this.#buryResult(end.invalid, end.detail, nowMs);
   }
 
-  #release(fence: number, spentMicroUsd: number, nowMs: number): void {
-    const body = JSON.stringify({ fence, spentMicroUsd });
-    this.outbox.add({ key: `release:${fence}`, kind: 'release', lane: null, body }, nowMs);
+  /** Books what was spent since the last lease was given back. */
+  #release(fence: number, nowMs: number, lane: 'start' | null = null): void {
+    const { costMicroUsd = 0, releasedMicroUsd = 0 } = this.record ?? {};
+    const body = JSON.stringify({ fence, spentMicroUsd: costMicroUsd - releasedMicroUsd });
+    this.#update({ releasedMicroUsd: costMicroUsd });
+    this.outbox.add({ key: `release:${fence}`, kind: 'release', lane, body }, nowMs);
   }
 
   /** Tells the incident, in order. */

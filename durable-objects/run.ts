@@ -3,8 +3,9 @@ import type { Intent } from '../core/contracts/intents.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
 import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import { html } from '../core/text/plain.ts';
 import { runnerClient } from '../workers/adapters/runner.ts';
-import { type Env, runnerUrls, SettingError } from '../workers/env.ts';
+import { type Env, runnerUrls, SettingError, telegramChats } from '../workers/env.ts';
 import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { RunRpc } from './rpc.ts';
@@ -13,7 +14,7 @@ import type { RunEnd } from './run-record.ts';
 import { budgetMicroUsd, type Member, memberOf, runRequestOf } from './run-request.ts';
 import { type Lease, RunStore } from './run-store.ts';
 import { sqlOf } from './sql.ts';
-import { incidentStub, runPoolStub } from './stubs.ts';
+import { incidentStub, runPoolStub, telegramStub } from './stubs.ts';
 
 /** A light run is looked after this often; one whose isolate died is begun again then. */
 const LIGHT_WATCH_MS = 30_000;
@@ -60,7 +61,8 @@ export class Run extends DurableObject<Env> implements RunRpc {
 
   async start(spec: RunSpec): Promise<void> {
     const member = memberOf(spec.group);
-    if (this.#store.create(spec, member?.model ?? '', Date.now())) {
+    const budget = member === null ? null : budgetMicroUsd(member.agent);
+    if (this.#store.create(spec, member?.model ?? '', Date.now(), budget)) {
       if (member === null)
         this.#end({ ok: false, reason: 'start_failed', detail: `the crew has no ${spec.group}` }, false);
       else if (spec.kind === 'heavy') this.#refuseWithoutRunner();
@@ -133,6 +135,12 @@ export class Run extends DurableObject<Env> implements RunRpc {
         return this.#tellIncident(item);
       case 'check_lease':
         return this.#checkLease();
+      case 'alert':
+        return this.#tellOperator(item);
+      case 'back_off': {
+        const { until } = JSON.parse(item.body) as { until: number };
+        return runPoolStub(this.env).backOff(this.#spec().group, until, this.#spec().run);
+      }
       case 'release': {
         const { fence, spentMicroUsd } = JSON.parse(item.body) as { fence: number; spentMicroUsd: number };
         return runPoolStub(this.env).release(this.#spec().run, fence, spentMicroUsd);
@@ -152,12 +160,14 @@ export class Run extends DurableObject<Env> implements RunRpc {
 
   async #askForLease(): Promise<void> {
     const { run, group, kind } = this.#spec();
-    if (this.#store.record?.status === 'ended') return;
+    const { record } = this.#store;
+    if (record === null || record.status === 'ended') return;
+    const budget = record.budgetMicroUsd ?? budgetMicroUsd(this.#member().agent);
     const answer = await runPoolStub(this.env).lease({
       run,
       group,
       kind,
-      budgetMicroUsd: budgetMicroUsd(this.#member().agent),
+      budgetMicroUsd: Math.max(1, budget - record.costMicroUsd),
       at: Date.now(),
     });
     if (answer.status === 'granted') this.#onLease(answer);
@@ -179,7 +189,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
   async #startOnRunner(): Promise<void> {
     const { record } = this.#store;
     if (record?.status !== 'leased' || record.runner === null) return;
-    const request = runRequestOf(record.spec, this.#member(), record.fence);
+    const request = runRequestOf(record.spec, this.#member(), record);
     const answer = await runnerClient(this.env).startRun(record.runner, request);
     if (answer.status === 'full')
       throw new StartPostponed(`runner ${record.runner} is full`, answer.retryAfterMs ?? LIGHT_WATCH_MS);
@@ -198,11 +208,28 @@ export class Run extends DurableObject<Env> implements RunRpc {
     });
   }
 
+  /** A lease that revived meanwhile is as good as one that was never lost. */
   async #checkLease(): Promise<void> {
-    const { run } = this.#spec();
-    const lease = await runPoolStub(this.env).leaseOf(run);
-    if (lease === null || lease.fence !== this.#store.record?.fence)
-      this.#end({ ok: false, reason: 'lease_lost', detail: 'its runner fell silent' }, true);
+    const lease = await runPoolStub(this.env).leaseOf(this.#spec().run);
+    const { record } = this.#store;
+    if (record === null || (record.status !== 'leased' && record.status !== 'running')) return;
+    if (lease === null || lease.fence !== record.fence) this.#store.loseLease(Date.now());
+  }
+
+  /** A safety alert (row B5): straight to the operator, whatever the loop is doing. */
+  async #tellOperator({ key, body }: OutboxItem): Promise<void> {
+    const operator = telegramChats(this.env).get('operator');
+    if (!operator)
+      throw new SettingError('OPERATOR_TELEGRAM_ID', 'is not set, so the operator cannot be told; set it');
+    const { rule, text } = JSON.parse(body) as { rule: string; text: string };
+    const { run, group, incident } = this.#spec();
+    await telegramStub(this.env).send({
+      key: `${run}:${key}`,
+      ...operator,
+      html: `⚠️ <b>Safety alert</b> (${html(rule.replaceAll('_', ' '))}): ${html(text, 1_000)}\n${html(group)}, run <code>${run}</code>, incident <code>${incident}</code>`,
+      buttons: [],
+      at: Date.now(),
+    });
   }
 
   /** Runs beside everything else; nothing awaits it, and the alarm begins it again when it is lost. */

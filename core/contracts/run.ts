@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { artifactSchema, commitSchema } from './artifact.ts';
+import { checkpointSchema } from './hand-off.ts';
 import { hostCommandRecordSchema, hostRightsSchema } from './host-command.ts';
 import { idSchema } from './ids.ts';
 import { intentSchema } from './intents.ts';
@@ -61,6 +62,10 @@ export const runRequestSchema = z.object({
   credentials: z.array(z.string()),
   tools: z.array(z.string()),
   hostRights: hostRightsSchema.default({ hosts: [], reversible: [] }),
+  /** How long it should take; the operator hears when it takes much longer. */
+  estimateMs: z.number().int().positive().nullable().default(null),
+  /** Where an earlier session of this run stopped; null: from the beginning. */
+  checkpoint: checkpointSchema.nullable().default(null),
 });
 export type RunRequest = z.infer<typeof runRequestSchema>;
 
@@ -75,7 +80,12 @@ export const runEndReasonSchema = z.enum([
   'crashed',
   'start_failed',
   'lease_lost',
+  /** A guardrail saw no way forward. */
   'stuck',
+  /** Its task goes on in a fresh session, from its hand-off. */
+  'handed_off',
+  /** The place broke, not the session: its runner went away. */
+  'interrupted',
 ]);
 export type RunEndReason = z.infer<typeof runEndReasonSchema>;
 
@@ -117,6 +127,13 @@ export const runnerEventSchema = z.discriminatedUnion('type', [
   }),
   /** For the audit log: nothing is decided by it. */
   z.object({ ...runnerEventBase, type: z.literal('host_command'), data: hostCommandRecordSchema }),
+  /** The operator should know at once. `rule` names what it was, `text` says it in plain words. */
+  z.object({
+    ...runnerEventBase,
+    type: z.literal('alert'),
+    data: z.object({ rule: z.string().max(64), text: z.string().max(2_000) }),
+  }),
+  z.object({ ...runnerEventBase, type: z.literal('checkpoint'), data: checkpointSchema }),
   /** The agent's `report`, unparsed: the Worker holds it to the contract. */
   z.object({ ...runnerEventBase, type: z.literal('result'), data: z.object({ value: z.unknown() }) }),
   z.object({

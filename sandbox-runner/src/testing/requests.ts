@@ -42,6 +42,8 @@ export function runRequest(
     credentials: [],
     tools: ['relay', 'report', 'submit_fix', 'read_artifact'],
     hostRights: { hosts: [], reversible: [] },
+    estimateMs: null,
+    checkpoint: null,
     ...change,
   };
 }
