@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Build } from '../../twins/azure-devops/index.ts';
 import { CHATS, OPERATOR } from './chats.ts';
+import { type DefectPatch, subjectOf } from './defect-patch.ts';
 import { defectFile } from './source-repository.ts';
 import type { Stage } from './stage.ts';
 import type { Terminal } from './terminal.ts';
@@ -8,8 +9,8 @@ import type { Terminal } from './terminal.ts';
 /** The people of a scenario, and what they wait for. Waiting ends early when the incident has ended. */
 export interface Actors {
   developer: {
-    /** Pushes a patch (a name in examples/defects, or a file); gives the new commit. */
-    pushes(patch: string, branch: string): Promise<string>;
+    /** Pushes a patch (a name in examples/defects, or one that was read); gives the new commit. */
+    pushes(patch: string | DefectPatch, branch: string): Promise<string>;
   };
   operator: {
     /** Presses Approve under the next message that asks for it. */
@@ -52,15 +53,14 @@ export function createActors(
   return {
     developer: {
       async pushes(patch, branch) {
-        const file = patch.includes('/') || patch.endsWith('.patch') ? patch : defectFile(patch);
-        const text = await readFile(file, 'utf8');
-        const subject = /^Subject: (?:\[PATCH[^\]]*\] )?(.*)$/m.exec(text)?.[1] ?? 'Improve the service';
+        const { subject, diff } =
+          typeof patch === 'string' ? ownPatch(await readFile(defectFile(patch), 'utf8')) : patch;
         terminal.line('Dana', `pushes "${subject}" to ${branch}`);
         return stage.azure.pushPatch({
           repository: stage.repository,
           branch,
           message: subject,
-          patch: diffOf(text),
+          patch: diff,
         });
       },
     },
@@ -99,8 +99,7 @@ export function createActors(
   };
 }
 
-/** What of a mailed patch `git apply` needs. */
-function diffOf(patch: string): string {
-  const start = patch.indexOf('diff --git ');
-  return start === -1 ? patch : patch.slice(start);
+/** A patch of ours, which may build on the one before it. */
+function ownPatch(text: string): DefectPatch {
+  return { subject: subjectOf(text), diff: text.slice(Math.max(0, text.indexOf('diff --git '))) };
 }

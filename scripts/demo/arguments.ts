@@ -8,6 +8,8 @@ export interface DemoArguments {
   keep: boolean;
   docker: boolean;
   model: 'twin' | 'real';
+  /** Where the incident is written as the API tells it, at the end; null: nowhere. */
+  journal: string | null;
 }
 
 export const usage = `npm run demo -- [options]
@@ -16,7 +18,8 @@ export const usage = `npm run demo -- [options]
   --defect FILE.patch what a developer breaks in it (git apply reads it)
   --keep              leave everything running, with its URLs
   --no-docker         run the agent as a plain process: isolates nothing
-  --model real        a real model, with ANTHROPIC_API_KEY`;
+  --model real        a real model, with ANTHROPIC_API_KEY
+  --journal FILE      write the incident, its journal and its state there at the end`;
 
 /** Throws an Error whose message says what is wrong with the arguments. */
 export function parseDemoArguments(argv: string[]): DemoArguments {
@@ -29,6 +32,7 @@ export function parseDemoArguments(argv: string[]): DemoArguments {
       keep: { type: 'boolean', default: false },
       'no-docker': { type: 'boolean', default: false },
       model: { type: 'string', default: 'twin' },
+      journal: { type: 'string' },
     },
   });
   const scenario = scenarioNames.find((name) => name === values.scenario);
@@ -46,5 +50,6 @@ export function parseDemoArguments(argv: string[]): DemoArguments {
     keep: values.keep,
     docker: !values['no-docker'],
     model: values.model,
+    journal: values.journal ?? null,
   };
 }

@@ -1,46 +1,69 @@
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { excerptLog } from '../../core/evidence/excerpt.ts';
 import { createActors, until } from './actors.ts';
 import type { DemoArguments } from './arguments.ts';
 import { CHATS } from './chats.ts';
 import { findFaults } from './check-outcome.ts';
+import { type DefectPatch, readDefect } from './defect-patch.ts';
 import { scenarios } from './scenarios/index.ts';
 import type { Scenario } from './scenarios/scenario.ts';
-import { checkPatch, defectFile, prepareRepository } from './source-repository.ts';
+import { defectFile, prepareRepository, type SourceRepository } from './source-repository.ts';
 import { openStage, type Stage } from './stage.ts';
 import { type CostRow, printSummary, printWhereNext } from './summary.ts';
 import type { Terminal } from './terminal.ts';
-import { type Watch, watchStage } from './watch.ts';
+import { type IncidentDetail, type Watch, watchStage } from './watch.ts';
 
 const BASELINE_TIMEOUT_MS = 5 * 60_000;
 const TWIN_TIMEOUT_MS = 10 * 60_000;
 const REAL_TIMEOUT_MS = 45 * 60_000;
 
-/** Plays one scenario from an empty stage to its end. Gives the faults found; throws when it could not be played. */
-export async function playDemo(wanted: DemoArguments, terminal: Terminal): Promise<string[]> {
+/**
+ * Plays one scenario from an empty stage to its end. Gives the faults found; throws when it could not be played, or
+ * when `signal` interrupted it. Whatever was started is stopped in any case.
+ */
+export async function playDemo(
+  wanted: DemoArguments,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<string[]> {
   const scenario = scenarios[wanted.scenario];
   terminal.title(scenario.title);
-  const patch = wanted.defect ?? defectFile(scenario.defect);
-  const repository = await prepareRepository(wanted.repo);
+  const feature = wanted.scenario === 'branch' ? scenario.branch : null;
+  const repository = await prepareRepository(wanted.repo, feature);
   const carrier = wanted.scenario === 'environment' ? await openCarrier() : null;
   try {
-    await checkPatch(repository.dir, patch);
+    const defect = await readDefect(repository.dir, wanted.defect ?? defectFile(scenario.defect));
+    for (const remark of repository.remarks) terminal.line('setup', remark);
     const stage = await openStage({
       repository,
       docker: wanted.docker,
       model: wanted.model,
       ciEnv: carrier ? { CARRIER_URL: carrier.url } : {},
       terminal,
+      signal,
     });
     let keepState = true;
     try {
       const timeoutMs = wanted.model === 'real' ? REAL_TIMEOUT_MS : TWIN_TIMEOUT_MS;
-      await untilBaselineIsGreen(stage, terminal);
+      await untilBaselineIsGreen(stage, repository, terminal, signal);
       carrier?.close();
-      const faults = await playScenario({ stage, scenario, patch, terminal, timeoutMs, keep: wanted.keep });
+      const faults = await playScenario({
+        stage,
+        scenario,
+        repository,
+        defect,
+        terminal,
+        signal,
+        timeoutMs,
+        keep: wanted.keep,
+        journal: wanted.journal,
+      });
       keepState = faults.length > 0;
-      if (keepState) terminal.line('setup', `logs and state are kept beside ${stage.logDir}`);
       return faults;
     } finally {
+      keepState &&= !signal.aborted;
+      if (keepState) terminal.line('setup', `logs are kept in ${stage.logDir}, the state beside them`);
       await stage.close({ keepState });
     }
   } finally {
@@ -64,43 +87,88 @@ async function openCarrier(): Promise<{ url: string; close(): void }> {
   };
 }
 
-async function untilBaselineIsGreen(stage: Stage, terminal: Terminal): Promise<void> {
+/** What ends every wait early. */
+const interruption = (signal: AbortSignal): (() => string | null) => {
+  return () => (signal.aborted ? 'it was interrupted' : null);
+};
+
+/** What a build says went wrong, short enough for a terminal. */
+function whyRed(stage: Stage, buildId: number): string {
+  return excerptLog(stage.azure.buildLog(buildId), { maxBytes: 3_000 }).text;
+}
+
+async function untilBaselineIsGreen(
+  stage: Stage,
+  repository: SourceRepository,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
   terminal.line('setup', 'building the repository as it is, so that there is a last green commit');
-  await stage.azure.queueBuild(1, 'main');
+  await stage.azure.queueBuild(1, repository.defaultBranch);
   const [build] = await until(
     'the end of the first build',
     () => (stage.azure.builds()[0]?.result ? stage.azure.builds() : undefined),
-    { timeoutMs: BASELINE_TIMEOUT_MS },
+    { timeoutMs: BASELINE_TIMEOUT_MS, over: interruption(signal) },
   );
   await stage.azure.hooksIdle();
   if (build?.result === 'succeeded') return;
-  const log = build ? stage.azure.buildLog(build.id).split('\n').slice(-30).join('\n') : '';
-  throw new Error(`the repository is not green before the defect:\n${log}`);
+  throw new Error(`the repository is not green before the defect:\n${build ? whyRed(stage, build.id) : ''}`);
+}
+
+/** A defect that no build notices would be waited for in vain. */
+async function untilDefectIsFound(stage: Stage, commit: string, over: () => string | null): Promise<void> {
+  const build = await until(
+    'a build of the defect',
+    () => stage.azure.builds().find(({ sourceVersion, result }) => sourceVersion === commit && result),
+    { timeoutMs: BASELINE_TIMEOUT_MS, over },
+  );
+  if (build.result === 'succeeded')
+    throw new Error(
+      `the defect breaks nothing: build ${build.buildNumber} is green with it, so there is nothing to recover`,
+    );
 }
 
 async function playScenario(play: {
   stage: Stage;
   scenario: Scenario;
-  patch: string;
+  repository: SourceRepository;
+  defect: DefectPatch;
   terminal: Terminal;
+  signal: AbortSignal;
   timeoutMs: number;
   keep: boolean;
+  journal: string | null;
 }): Promise<string[]> {
-  const { stage, scenario, patch, terminal, timeoutMs } = play;
+  const { stage, scenario, repository, terminal, timeoutMs, signal } = play;
   terminal.startClock();
   const watch = watchStage(stage, terminal);
+  const isInterrupted = interruption(signal);
+  const over = () => isInterrupted() ?? watch.over();
+  const faults: string[] = [];
   try {
-    const actors = createActors(stage, terminal, timeoutMs, watch.over);
-    const branch = scenario.branch;
-    await actors.developer.pushes(patch, branch);
+    const actors = createActors(stage, terminal, timeoutMs, over);
+    const branch = scenario.branch === 'main' ? repository.defaultBranch : scenario.branch;
+    const commit = await actors.developer.pushes(play.defect, branch);
+    await untilDefectIsFound(stage, commit, isInterrupted);
     await scenario.play(actors);
-    await until('the end of the incident', () => watch.over() ?? undefined, { timeoutMs });
-    await settle(stage);
+    await until('the end of the incident', () => over() ?? undefined, { timeoutMs });
   } catch (error) {
-    await watch.stop();
-    if (play.keep) await untilInterrupted(stage, watch, terminal);
-    throw error;
+    // An incident that ended otherwise is a story, too: it is told to its end.
+    if (watch.over() === null || signal.aborted) {
+      await watch.stop();
+      if (play.keep && !signal.aborted) {
+        terminal.plain(`\n${(error as Error).message}`);
+        await untilInterrupted(stage, watch, terminal, signal);
+      }
+      throw error;
+    }
+    faults.push((error as Error).message);
   }
+  if (signal.aborted) {
+    await watch.stop();
+    throw new Error('it was interrupted');
+  }
+  await settle(stage);
   await watch.stop();
   const seconds = (terminal.elapsedMs() / 1_000).toFixed(1);
   const incident = watch.incident();
@@ -108,9 +176,18 @@ async function playScenario(play: {
   terminal.title(
     `${scenario.expectedStatus === incident?.status ? 'Done' : 'Ended'} after ${seconds} s: ${incident?.status}`,
   );
-  const faults = await judge(stage, scenario, watch);
-  if (play.keep) await untilInterrupted(stage, watch, terminal);
+  faults.push(...(await judge(stage, scenario, watch)));
+  if (incident && play.journal) await writeJournal(stage, incident.id, play.journal);
+  if (play.keep) await untilInterrupted(stage, watch, terminal, signal);
   return faults;
+}
+
+/** The incident as the API tells it: what a later version must still be able to read. */
+async function writeJournal(stage: Stage, incident: string, file: string): Promise<void> {
+  const { id, key, status, state, journal } = await stage.api.get<IncidentDetail>(
+    `/api/incidents/${incident}`,
+  );
+  await writeFile(file, `${JSON.stringify({ id, key, status, state, journal }, null, 1)}\n`);
 }
 
 /** Projections and messages follow the incident within moments. */
@@ -152,7 +229,15 @@ async function judge(stage: Stage, scenario: Scenario, watch: Watch): Promise<st
   });
 }
 
-async function untilInterrupted(stage: Stage, watch: Watch, terminal: Terminal): Promise<void> {
+async function untilInterrupted(
+  stage: Stage,
+  watch: Watch,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
   printWhereNext(stage, watch.incident(), terminal);
-  await new Promise<void>((done) => process.once('SIGINT', () => done()));
+  await new Promise<void>((done) => {
+    if (signal.aborted) done();
+    signal.addEventListener('abort', () => done(), { once: true });
+  });
 }

@@ -18,6 +18,7 @@ export async function startRunner(options: {
   environment: Record<string, string>;
   logDir: string;
   progress: (line: string) => void;
+  signal: AbortSignal;
 }): Promise<RunnerProcess> {
   const logFile = join(options.logDir, 'runner.log');
   const log = createWriteStream(logFile);
@@ -51,6 +52,8 @@ export async function startRunner(options: {
     clearTimeout(timer);
     log.end();
   };
+  const onAbort = () => void stop();
+  options.signal.addEventListener('abort', onAbort, { once: true });
   const timeout = AbortSignal.timeout(START_TIMEOUT_MS);
   const failed = exited.then((code) => {
     throw new Error(`the runner stopped with code ${code}; its log is ${logFile}`);
@@ -60,7 +63,11 @@ export async function startRunner(options: {
       fail(new Error(`the runner is not ready; its log is ${logFile}`)),
     );
   });
-  const url = await Promise.race([ready.then(untilImage), failed, late]);
+  const url = await Promise.race([ready.then(untilImage), failed, late]).catch(async (error: Error) => {
+    await stop();
+    throw error;
+  });
+  options.signal.removeEventListener('abort', onAbort);
   isPrepared = true;
   return { url, logFile, stop };
 }

@@ -38,6 +38,8 @@ export interface StageOptions {
   /** Environment of the pipeline's steps. */
   ciEnv: Record<string, string>;
   terminal: Terminal;
+  /** Ends the opening early; what was started is stopped. */
+  signal: AbortSignal;
 }
 
 const PROJECT = 'shop';
@@ -45,7 +47,7 @@ const secret = (): string => randomBytes(18).toString('base64url');
 
 /** Starts the stage, part by part; what was started is stopped again when a later part fails. */
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { terminal, repository } = options;
+  const { terminal, repository, signal } = options;
   const dir = join(
     root,
     '.dogwatch/demo',
@@ -63,6 +65,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     const say = (text: string) => terminal.line('setup', text);
     const engine = options.docker ? await acquireDockerEngine(logDir, say) : null;
     if (engine) undo.push(engine.release);
+    signal.throwIfAborted();
     const secrets = {
       hook: secret(),
       telegram: secret(),
@@ -101,7 +104,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       name: repository.name,
       fromDir: repository.dir,
       extraFiles: repository.extraFiles,
-      defaultBranch: 'main',
+      defaultBranch: repository.defaultBranch,
       pipeline: { definitionId: 1, name: `${repository.name}-ci` },
       prBuild: true,
     });
@@ -143,11 +146,13 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       },
     });
     undo.push(worker.stop);
+    signal.throwIfAborted();
     const ticker = setInterval(() => void worker.tick(Date.now()).catch(() => {}), 60_000);
     undo.push(async () => clearInterval(ticker));
     say(`Worker ${worker.url} in workerd, state in ${dir}`);
     const runner = await startRunner({
       logDir,
+      signal,
       progress: say,
       environment: {
         RUNNER_NAME: runnerName,
