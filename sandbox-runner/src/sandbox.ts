@@ -1,3 +1,4 @@
+import type { RunOnHost } from '../../core/contracts/host-command.ts';
 import type { Usage } from '../../core/contracts/usage.ts';
 
 /**
@@ -42,6 +43,7 @@ export interface SandboxHandlers {
 }
 
 export type ToolCall =
+  | { tool: 'run_on_host'; key: string; input: RunOnHost }
   | { tool: 'relay'; key: string; input: { to: string; text: string } }
   | { tool: 'report'; key: string; input: unknown }
   | {

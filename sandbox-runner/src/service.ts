@@ -5,6 +5,9 @@ import { IntentStore } from './fix/intent-store.ts';
 import { createIntentPerformer } from './fix/perform-intent.ts';
 import { Remotes } from './git/remote.ts';
 import { Health } from './health.ts';
+import { HostCommands } from './hosts/host-commands.ts';
+import { performHostCommand } from './hosts/perform-host-command.ts';
+import { probeHost } from './hosts/probes.ts';
 import { createRunnerApp } from './http/app.ts';
 import { NonceStore } from './http/nonce-store.ts';
 import { createRedactor, type Logger } from './logger.ts';
@@ -79,6 +82,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     redact,
   });
   const intents = new IntentStore(folder('intents'), nowMs());
+  const hosts = new HostCommands({ hosts: settings.hosts, folder: folder('hosts'), redact, logger, nowMs });
 
   let image: Promise<void> | null = null;
   /** One attempt serves all who wait; after a failure the next run tries again. */
@@ -105,6 +109,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     spool,
     artifacts,
     intents,
+    hosts,
     remotes,
     worker,
     folder: folder('fixes'),
@@ -124,7 +129,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     running: runs.running,
     undelivered: spool.size,
     reachable: reporter.reachable,
-    backend: backend.problems(),
+    backend: [...backend.problems(), ...hosts.problems()],
   }));
   const reporter = new Reporter({
     runner: settings.name,
@@ -162,15 +167,12 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
       intents,
       artifacts,
       remotes,
-      hostCommand: async () => ({
-        outcome: 'refused',
-        code: 'unknown_host',
-        reason: 'This runner has no hosts.',
-      }),
+      hostCommand: (intent) => performHostCommand(intent, { hosts, intents, artifacts, logger }),
       folder: folder('fixes'),
       logger,
       knownFence: (run) => runs.knownFence(run),
     }),
+    probe: (host) => probeHost(hosts, host, nowMs()),
     health: async () => health.report(),
     keys: settings.workerKeys,
     authority: () => authority,

@@ -6,6 +6,7 @@ import {
   parseSigningKey,
   type SigningKey,
 } from '../../wire/keys.ts';
+import { type Hosts, parseHosts } from './hosts/host-settings.ts';
 
 const httpUrl = z
   .string()
@@ -33,6 +34,7 @@ const environmentSchema = z.object({
   ANTHROPIC_API_KEY: optional(z.string().min(1)),
   ANTHROPIC_BASE_URL: optional(httpUrl),
   NPM_REGISTRY_URL: optional(httpUrl),
+  RUNNER_HOSTS: optional(z.string().min(1)),
 });
 
 export interface Settings {
@@ -55,6 +57,8 @@ export interface Settings {
   anthropicApiKey: string | null;
   anthropicBaseUrl: string | null;
   npmRegistryUrl: string | null;
+  /** Servers on which agents may have commands executed, by name. */
+  hosts: Hosts;
 }
 
 export type ParsedSettings = { ok: true; settings: Settings } | { ok: false; faults: string[] };
@@ -88,6 +92,8 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   const env = parsed.data;
   const keys = parseKeys(env);
   if (!keys.ok) return keys;
+  const parsedHosts = parseHosts(env.RUNNER_HOSTS);
+  if (!parsedHosts.ok) return parsedHosts;
   return {
     ok: true,
     settings: {
@@ -108,6 +114,7 @@ export function parseSettings(environment: Record<string, string | undefined>): 
       anthropicApiKey: env.ANTHROPIC_API_KEY ?? null,
       anthropicBaseUrl: env.ANTHROPIC_BASE_URL ?? null,
       npmRegistryUrl: env.NPM_REGISTRY_URL ?? null,
+      hosts: parsedHosts.hosts,
     },
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { runOnHostSchema } from '../../../core/contracts/host-command.ts';
 
 /** The shapes a container may send to its own doors. It is not trusted to send them right. */
 const key = z.string().min(1).max(100);
@@ -10,6 +11,7 @@ export const toolBodySchema = z.discriminatedUnion('tool', [
     input: z.object({ to: z.string().min(1).max(64), text: z.string().min(1).max(20_000) }),
   }),
   z.object({ tool: z.literal('report'), key, input: z.unknown() }),
+  z.object({ tool: z.literal('run_on_host'), key, input: runOnHostSchema }),
   z.object({
     tool: z.literal('read_artifact'),
     key,

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { z } from 'zod';
+import { type ProbeAnswer, probeRequestSchema } from '../../../core/contracts/host-command.ts';
 import { type IntentOutcome, performIntentSchema } from '../../../core/contracts/intents.ts';
 import { type ProblemCode, problemOf } from '../../../core/contracts/problem.ts';
 import { runRequestSchema } from '../../../core/contracts/run.ts';
@@ -15,6 +16,7 @@ import type { NonceStore } from './nonce-store.ts';
 export interface RunnerAppDeps {
   runs: Pick<RunManager, 'start' | 'state' | 'cancel'>;
   performIntent: (asked: z.infer<typeof performIntentSchema>) => Promise<IntentOutcome>;
+  probe: (host: string) => Promise<ProbeAnswer>;
   health: () => Promise<unknown>;
   keys: PublicKeys;
   /** Our public name in signatures; known once we listen. */
@@ -123,6 +125,12 @@ export function createRunnerApp(deps: RunnerAppDeps): Hono<App> {
     if (!read.ok) return problem('invalid_body', read.detail);
     if (read.value.intent.id !== context.req.param('id')) return problem('invalid_body', 'the ids differ');
     return context.json(await deps.performIntent(read.value));
+  });
+
+  app.post('/v1/probes', async (context) => {
+    const read = readJson(probeRequestSchema, context.get('body'));
+    if (!read.ok) return problem('invalid_body', read.detail);
+    return context.json(await deps.probe(read.value.host));
   });
 
   app.notFound(() => problem('not_found'));

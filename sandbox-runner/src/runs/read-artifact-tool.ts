@@ -29,7 +29,7 @@ function chosenLines(lines: readonly string[], request: ReadRequest): number[] {
 }
 
 /** Text from outside cannot close its own fence. */
-function fence(name: string, id: string, body: string): string {
+export function fence(name: string, id: string, body: string): string {
   const attribute = (text: string) => text.replace(/[^\w.:/-]/g, '_');
   const harmless = body.replace(/<(?=\/?\s*untrusted)/gi, '<\u200b');
   return `<untrusted source="${attribute(name)}" id="${attribute(id)}">\n${harmless}\n</untrusted>`;

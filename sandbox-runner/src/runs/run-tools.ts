@@ -1,4 +1,5 @@
 import type { RunRequest } from '../../../core/contracts/run.ts';
+import { type RunOnHostDeps, runOnHost } from '../hosts/run-on-host-tool.ts';
 import type { Logger } from '../logger.ts';
 import { KeyedMutex } from '../mutex.ts';
 import type { ToolAnswer, ToolCall } from '../sandbox.ts';
@@ -8,9 +9,7 @@ import { type RelayDeps, relay } from './relay-tool.ts';
 import { decideReport, type ReportState } from './report-tool.ts';
 import { type SubmitFixToolDeps, submitFixTool } from './submit-fix-tool.ts';
 
-export interface RunToolDeps extends RelayDeps, SubmitFixToolDeps {
-  logger: Logger;
-}
+export type RunToolDeps = RelayDeps & SubmitFixToolDeps & RunOnHostDeps & { logger: Logger };
 
 /** The `dogwatch` tools of one run: what its agent may ask of trusted code. */
 export class RunTools {
@@ -60,6 +59,8 @@ export class RunTools {
         return this.#readArtifact(call.input);
       case 'submit_fix':
         return this.#submitFix(call);
+      case 'run_on_host':
+        return runOnHost(this.#request, call.input, this.#deps);
     }
   }
 
