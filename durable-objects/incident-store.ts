@@ -5,16 +5,14 @@ import { type DecideContext, type Decision, effectKey, type Loop, type Timer } f
 import type { Projection } from '../workers/db/projections.ts';
 import { incidentMigrations } from './incident-migrations.ts';
 import { Journal, type JournalLine, sha256Bytes, sha256Hex } from './journal.ts';
-import { lifted, type Upcaster, versionOf } from './journal-upcast.ts';
+import { foldEntries } from './journal-fold.ts';
+import { type Upcaster, versionOf } from './journal-upcast.ts';
 import { migrate } from './migrate.ts';
 import { Outbox } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
 import type { Sql } from './sql.ts';
 import { Subjects } from './subjects.ts';
-
-/** Entries of the shell itself: everything else in a journal is a fact of the loop. */
-const SHELL_ENTRIES: readonly string[] = ['received', 'effect_requested', 'effect_retried'];
 
 /** Rebuilding from here on costs a few milliseconds at most. */
 const SNAPSHOT_EVERY = 200;
@@ -294,13 +292,8 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
   }
 
   #fold(from: State, lines: readonly JournalLine[]): State {
-    let state = from;
-    for (const { type, v, data, at } of lines) {
-      if (SHELL_ENTRIES.includes(type)) continue;
-      const entry = { type, v, data: JSON.parse(data) as unknown };
-      state = this.#loop.evolve(state, { type, data: lifted(entry, this.#deps.upcasters) } as F, at);
-    }
-    return state;
+    const entries = lines.map(({ data, ...line }) => ({ ...line, data: JSON.parse(data) as unknown }));
+    return foldEntries(this.#loop, from, entries, this.#deps.upcasters);
   }
 
   #transaction(work: () => void): void {

@@ -8,19 +8,21 @@ import type { Env } from '../workers/env.ts';
 import { type Outcome, performEffect } from './incident-effects.ts';
 import { pipelineRows } from './incident-rows.ts';
 import { IncidentStore } from './incident-store.ts';
-import { auditRowOf } from './journal-audit.ts';
-import type { Upcaster } from './journal-upcast.ts';
+import { auditRowOf, type Speaker } from './journal-audit.ts';
 import { Upkeep } from './outbox-upkeep.ts';
+import { PIPELINE_UPCASTERS } from './pipeline-upcasters.ts';
 import type { IncidentRpc, IncidentView } from './rpc.ts';
 import { sqlOf } from './sql.ts';
 
 /** Timers fired in one alarm: a loop has two at most, and each may set the next. */
 const TIMERS_PER_ALARM = 10;
 
-/** Append only; every change of a recorded fact's shape adds one. */
-const PIPELINE_UPCASTERS: readonly Upcaster[] = [];
-
 type Store = IncidentStore<PipelineState, PipelineEvent, PipelineFact>;
+
+function speakerOf({ episode }: PipelineState): Speaker | null {
+  const run = episode?.activeRun;
+  return run ? { run: run.run, agent: run.group, model: null } : null;
+}
 
 /** One incident key: wiring of its store, its outbox and its one alarm. What to do is the loop's to decide. */
 export class Incident extends DurableObject<Env> implements IncidentRpc {
@@ -33,7 +35,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
       now: Date.now,
       rowsOf: pipelineRows,
       upcasters: PIPELINE_UPCASTERS,
-      auditOf: auditRowOf,
+      auditOf: (line, chain) => auditRowOf(line, chain, speakerOf(this.#store.state)),
       changed: () => this.#upkeep.arm(),
     });
     this.#upkeep = new Upkeep({

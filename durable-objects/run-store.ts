@@ -343,10 +343,10 @@ export class RunStore {
     const reason = end.ok ? 'completed' : end.reason;
     const detail = end.ok ? null : end.detail;
     this.#update({ status: 'ended', endedAt: nowMs, endReason: reason, endDetail: detail });
-    const { costMicroUsd, fence } = record;
+    const { costMicroUsd, fence, model, toolCalls, turns } = record;
     this.#audit(
       'run_ended',
-      { by: record.spec.group, reason, detail, costMicroUsd, model: record.model },
+      { by: record.spec.group, reason, detail, model, toolCalls, turns, costMicroUsd },
       nowMs,
     );
     this.#tell('ended', endEvent(record, end), nowMs);

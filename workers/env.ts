@@ -219,6 +219,17 @@ export function publicUrl(env: Settings): string {
   return urlOf('PUBLIC_URL', required(env, 'PUBLIC_URL', wayOut), wayOut);
 }
 
+const DEFAULT_AUDIT_MONTHS = 3;
+
+/** Full months of the audit log that stay in D1 beside the current one; older ones move to R2. */
+export function auditMonthsInD1(env: Settings): number {
+  const value = optional(env, 'AUDIT_MONTHS_IN_D1');
+  if (value === null) return DEFAULT_AUDIT_MONTHS;
+  if (!/^\d{1,3}$/.test(value) || Number(value) < 1)
+    throw new SettingError('AUDIT_MONTHS_IN_D1', 'is not a number of months from 1 to 999');
+  return Number(value);
+}
+
 const sections: ((env: Settings) => unknown)[] = [
   azureDevOpsSettings,
   azureDevOpsHookSecrets,
@@ -231,6 +242,7 @@ const sections: ((env: Settings) => unknown)[] = [
   runnerPublicKeys,
   runnerUrls,
   publicUrl,
+  auditMonthsInD1,
 ];
 
 /** Every setting that keeps some door closed, with its way out; empty when all is well. */

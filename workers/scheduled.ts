@@ -7,26 +7,33 @@ import {
   runStub,
   telegramStub,
 } from '../durable-objects/stubs.ts';
+import { archiveAudit } from './audit/archive.ts';
 import { sealNextDay } from './db/audit-root.ts';
 import { overdueObjects } from './db/queries.ts';
-import type { Env } from './env.ts';
+import { auditMonthsInD1, type Env } from './env.ts';
 
 /** An alarm is late by seconds at most; a timer this late has lost its alarm. */
 const OVERDUE_MS = 60_000;
 /** Objects poked per tick: with the rest this stays under the free plan’s 50 subrequests. */
-const MAX_POKES = 20;
+const MAX_POKES = 12;
 
 /** The minute tick: what an alarm should have done and did not is done now. */
 export async function tick(env: Env, nowMs: number): Promise<void> {
   const work = [
     pokeOverdue(env, nowMs),
-    sealNextDay(env.DB, nowMs),
+    keepAudit(env, nowMs),
     telegramStub(env).poke(),
     runPoolStub(env).poke(),
     ...Array.from({ length: INBOX_SHARDS }, (_, shard) => inboxShard(env, shard).poke()),
   ];
   for (const result of await Promise.allSettled(work))
     if (result.status === 'rejected') console.error('tick', String(result.reason));
+}
+
+/** One after the other: only rows under a root are moved. */
+async function keepAudit(env: Env, nowMs: number): Promise<void> {
+  await sealNextDay(env.DB, nowMs);
+  await archiveAudit(env.DB, env.ARTIFACTS, nowMs, auditMonthsInD1(env));
 }
 
 async function pokeOverdue(env: Env, nowMs: number): Promise<void> {

@@ -22,6 +22,7 @@ export const WORKER_SETTINGS = [
   'HEARTBEAT_URL',
   'STATUS_URL',
   'MONTHLY_BUDGET_USD',
+  'AUDIT_MONTHS_IN_D1',
 ] as const;
 
 export type SettingName = (typeof WORKER_SETTINGS)[number];

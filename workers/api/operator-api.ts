@@ -14,7 +14,6 @@ import {
   findApproval,
   findDeadLetter,
   listApprovals,
-  listAudit,
   listCosts,
   listDeadLetters,
   listDeliveries,
@@ -25,6 +24,7 @@ import type { Env } from '../env.ts';
 import { Refusal } from '../problems.ts';
 import { acceptEvent, auditAction } from '../routing/accept.ts';
 import { replayDeadLetter } from '../routing/replay.ts';
+import { auditApi } from './audit.ts';
 import { dryRun, dryRunSchema } from './dry-run.ts';
 import { GROUPS, groupSchema } from './groups.ts';
 import { jsonBody } from './json-body.ts';
@@ -113,11 +113,7 @@ operatorApi.get('/runs/:id', async (context) => {
 operatorApi.get('/deliveries', async (context) =>
   context.json(await listDeliveries(context.env.DB, pageOf(context.req.query()))),
 );
-operatorApi.get('/audit', async (context) => {
-  const { incident, action, ...page } = context.req.query();
-  const filter = { incident: incident ?? null, action: action ?? null };
-  return context.json(await listAudit(context.env.DB, { ...pageOf(page), ...filter }));
-});
+operatorApi.route('/audit', auditApi);
 operatorApi.get('/costs', async (context) => {
   const { incident, run, ...page } = context.req.query();
   const filter = { incident: incident ?? null, run: run ?? null };

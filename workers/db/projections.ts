@@ -4,8 +4,10 @@ import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import {
   type ApprovalRow,
+  type ArtifactRow,
   type AuditRow,
   approvals,
+  artifacts,
   audit,
   type CostRow,
   costs,
@@ -33,7 +35,8 @@ export type Projection =
   | { table: 'deliveries'; row: DeliveryRow }
   | { table: 'dead_letters'; row: DeadLetterRow }
   | { table: 'approvals'; row: ApprovalRow }
-  | { table: 'timers'; row: TimerRow };
+  | { table: 'timers'; row: TimerRow }
+  | { table: 'artifacts'; row: ArtifactRow };
 
 type Db = DrizzleD1Database<Record<string, never>>;
 
@@ -54,6 +57,8 @@ function statementOf(db: Db, projection: Projection): BatchItem<'sqlite'> {
       return db.insert(audit).values(projection.row).onConflictDoNothing();
     case 'costs':
       return db.insert(costs).values(projection.row).onConflictDoNothing();
+    case 'artifacts':
+      return db.insert(artifacts).values(projection.row).onConflictDoNothing();
     case 'subjects':
       return db.insert(subjects).values(projection.row).onConflictDoNothing();
     case 'incidents':

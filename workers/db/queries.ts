@@ -1,7 +1,7 @@
 import { and, count, desc, eq, lt, notInArray, or, type SQL, sql } from 'drizzle-orm';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
-import { approvals, audit, costs, deadLetters, deliveries, incidents, runs, timers } from './schema.ts';
+import { approvals, costs, deadLetters, deliveries, incidents, runs, timers } from './schema.ts';
 
 /** Reads for the operator: newest first, one page at a time. They see projections, which lag by moments. */
 export interface PageRequest {
@@ -22,7 +22,7 @@ type Db = DrizzleD1Database<Record<string, never>>;
 /** Incidents in these states are over. */
 const ENDED = ['idle', 'resolved', 'explained', 'escalated', 'aborted'];
 
-const SEPARATOR = '~';
+export const SEPARATOR = '~';
 
 /** Rows older than the cursor’s: by time, and by id among those of the same moment. */
 function before(cursor: string | null, time: SQLiteColumn, id: SQLiteColumn): SQL | undefined {
@@ -33,7 +33,7 @@ function before(cursor: string | null, time: SQLiteColumn, id: SQLiteColumn): SQ
   return or(lt(time, Number(at)), and(eq(time, Number(at)), lt(id, last)));
 }
 
-function pageOf<Row>(rows: Row[], limit: number, keyOf: (row: Row) => [number, string]): Page<Row> {
+export function pageOf<Row>(rows: Row[], limit: number, keyOf: (row: Row) => [number, string]): Page<Row> {
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   return {
@@ -87,33 +87,6 @@ export async function listDeliveries(d1: D1Database, ask: PageRequest) {
     .orderBy(desc(deliveries.receivedAt), desc(deliveries.id))
     .limit(ask.limit + 1);
   return pageOf(rows, ask.limit, (row) => [row.receivedAt, row.id]);
-}
-
-/** The cursor of the audit log is time, chain and sequence: a chain is in order within a moment. */
-export async function listAudit(
-  d1: D1Database,
-  ask: PageRequest & { incident: string | null; action: string | null },
-) {
-  const rows = await dbOf(d1)
-    .select()
-    .from(audit)
-    .where(
-      and(
-        ask.incident === null ? undefined : eq(audit.incident, ask.incident),
-        ask.action === null ? undefined : eq(audit.action, ask.action),
-        beforeAudit(ask.cursor),
-      ),
-    )
-    .orderBy(desc(audit.at), desc(audit.chain), desc(audit.seq))
-    .limit(ask.limit + 1);
-  return pageOf(rows, ask.limit, (row) => [row.at, `${row.seq}${SEPARATOR}${row.chain}`]);
-}
-
-function beforeAudit(cursor: string | null): SQL | undefined {
-  const [, at, seq, chain] = /^(\d{1,16})~(\d{1,16})~(.*)$/.exec(cursor ?? '') ?? [];
-  if (at === undefined || seq === undefined || chain === undefined) return undefined;
-  const sameMoment = or(lt(audit.chain, chain), and(eq(audit.chain, chain), lt(audit.seq, Number(seq))));
-  return or(lt(audit.at, Number(at)), and(eq(audit.at, Number(at)), sameMoment));
 }
 
 /** Model calls, and what all of them cost together by run and model, whatever the page. */

@@ -22,6 +22,11 @@ export const audit = sqliteTable(
     run: text(),
     model: text(),
     costMicroUsd: integer('cost_micro_usd'),
+    /** The agent that did it or that it is about; null: none. */
+    agent: text(),
+    toolCalls: integer('tool_calls'),
+    /** Of a result: why the agent concluded so. Clipped; the whole is in `data`. */
+    reasoning: text(),
     /** Subject ids that the action refers to, as a JSON array. */
     subjects: text().notNull().default('[]'),
     data: text().notNull(),
@@ -31,6 +36,79 @@ export const audit = sqliteTable(
     index('audit_at').on(table.at),
     index('audit_incident').on(table.incident, table.at),
     index('audit_action').on(table.action, table.at),
+    index('audit_actor').on(table.actor, table.at),
+  ],
+);
+
+/**
+ * Rows of older months, moved to R2 as gzip-compressed NDJSON under `key`: one canonical JSON row per line,
+ * oldest first. The lists say what is inside, so that a search opens only what may hold an answer.
+ */
+export const auditSegments = sqliteTable(
+  'audit_segments',
+  {
+    key: text().primaryKey(),
+    /** UTC month, as in 2026-03. */
+    month: text().notNull(),
+    fromAt: integer('from_at').notNull(),
+    toAt: integer('to_at').notNull(),
+    rows: integer().notNull(),
+    sizeBytes: integer('size_bytes').notNull(),
+    /** Of the NDJSON before compression. */
+    sha256: text().notNull(),
+    /** JSON arrays of the distinct values inside. */
+    incidents: text().notNull(),
+    actions: text().notNull(),
+    actors: text().notNull(),
+    archivedAt: integer('archived_at').notNull(),
+  },
+  (table) => [index('audit_segments_to').on(table.toAt)],
+);
+
+/** Which stretch of a chain lies in which segment. */
+export const auditSegmentChains = sqliteTable(
+  'audit_segment_chains',
+  {
+    chain: text().notNull(),
+    segment: text().notNull(),
+    firstSeq: integer('first_seq').notNull(),
+    lastSeq: integer('last_seq').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.chain, table.segment] })],
+);
+
+/** Posts that go out once per period; a row says that this one is settled. */
+export const periodicPosts = sqliteTable('periodic_posts', {
+  /** As in `weekly-review:2026-03-09`. */
+  id: text().primaryKey(),
+  at: integer().notNull(),
+  /** False: there was nothing to tell. */
+  told: integer({ mode: 'boolean' }).notNull(),
+});
+
+/** What is kept in R2, and where it came from. The nth artifact of a name within its scope is its version n. */
+export const artifacts = sqliteTable(
+  'artifacts',
+  {
+    /** The incident it belongs to, else the run, else the event. */
+    scope: text().notNull(),
+    name: text().notNull(),
+    sha256: text().notNull(),
+    contentType: text('content_type').notNull(),
+    sizeBytes: integer('size_bytes').notNull(),
+    /** `log`, `excerpt`, `bundle`, `diff`, `proof`, `transcript`, `body`, `output`. */
+    kind: text().notNull(),
+    /** Id of the object that stored the reference: an incident, a run, an event. */
+    producedBy: text('produced_by').notNull(),
+    incident: text(),
+    run: text(),
+    at: integer().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.scope, table.name, table.sha256] }),
+    index('artifacts_run').on(table.run),
+    index('artifacts_at').on(table.at),
+    index('artifacts_sha256').on(table.sha256),
   ],
 );
 
@@ -217,4 +295,6 @@ export type DeliveryRow = typeof deliveries.$inferInsert;
 export type DeadLetterRow = typeof deadLetters.$inferInsert;
 export type ApprovalRow = typeof approvals.$inferInsert;
 export type TimerRow = typeof timers.$inferInsert;
+export type ArtifactRow = typeof artifacts.$inferInsert;
+export type SegmentRow = typeof auditSegments.$inferSelect;
 export type SubjectRow = typeof subjects.$inferInsert;
