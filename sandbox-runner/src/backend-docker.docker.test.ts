@@ -86,6 +86,8 @@ const specOf = (over: Partial<SandboxSpec> = {}): SandboxSpec => ({
   },
   identity: { name: 'Cody Codewell (AI Agent)', email: 'cody@example.invalid' },
   routes: ['anthropic', 'git', 'npm'],
+  credentials: ['anthropic', 'azure-devops-code'],
+  mirror: async () => git.bare,
   tools: ['relay', 'report', 'submit_fix'],
   ...over,
 });

@@ -1,13 +1,14 @@
 import { runCommands } from './backend-commands.ts';
 import { type BackendOptions, DEFAULT_LIMITS, gatewaySettings } from './backend-options.ts';
 import { boundedOutput } from './backend-output.ts';
-import { decideEnd, openProofGateway, openSession, type Session } from './backend-session.ts';
-import { connectEngine, type Engine } from './docker.ts';
+import { checkRequested, decideEnd, openProofGateway, openSession, type Session } from './backend-session.ts';
+import { checkEngine, connectEngine, type Engine } from './docker.ts';
 import { cellName, openCell } from './docker-cell.ts';
 import { Cleanup } from './docker-cleanup.ts';
 import { type Container, ownedContainers, removeContainer } from './docker-containers.ts';
 import { openFirewall } from './docker-firewall.ts';
 import { livingBridges, ownedNetworks, removeNetwork } from './docker-networks.ts';
+import { tunnelHosts } from './gateway/routes.ts';
 import { type AgentImage, ensureAgentImage } from './image.ts';
 import type {
   CommandSpec,
@@ -32,14 +33,36 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
   /** What runs now: how to stop it, and when it has been cleared away. */
   const living = new Set<{ stop: () => Promise<void>; gone: Promise<unknown> }>();
   let image: Promise<AgentImage> | null = null;
-  let problems: string[] = [];
+  const problems: string[] = [];
+  let notes: string[] = [];
   void firewall.then((opened) => {
-    problems = opened.problems();
+    problems.push(...opened.problems());
     for (const problem of problems) options.log(problem);
   });
 
+  /** A runtime that was asked for and is not there is an error, never a fall-back to a weaker one. */
+  async function ensureRuntime(): Promise<void> {
+    const { runtimes, userNamespaces, seccomp } = await checkEngine(engine);
+    if (options.runtime && !runtimes.includes(options.runtime)) {
+      throw new Error(
+        `The engine has no runtime "${options.runtime}" (it has ${runtimes.join(', ')}). Install it and name it in the engine's daemon.json, or unset RUNNER_RUNTIME.`,
+      );
+    }
+    notes = [
+      `runtime: ${options.runtime ?? 'the default of the engine'}`,
+      `user namespaces: ${userNamespaces ? 'remapped' : 'not remapped (dockerd --userns-remap=default would add a wall)'}`,
+    ];
+    if (!seccomp) {
+      problems.push(
+        'The engine has no seccomp: containers may use every system call. Use a kernel and an engine with it.',
+      );
+    }
+  }
+
   function ensureImage(progress: (line: string) => void): Promise<AgentImage> {
-    image ??= ensureAgentImage(engine, { cacheFolder: options.cacheDir, now: () => new Date() }, progress);
+    image ??= ensureRuntime().then(() =>
+      ensureAgentImage(engine, { cacheFolder: options.cacheDir, now: () => new Date() }, progress),
+    );
     image.catch(() => {
       image = null;
     });
@@ -98,6 +121,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     let found: AgentImage = { tag: '', digest: '' };
     const described = () => ({ container: name, imageTag: found.tag, imageDigest: found.digest });
     try {
+      checkRequested(spec);
       found = await ensureImage(options.log);
       const gatewaySecrets = await settings;
       const logs = boundedOutput(LOG_TAIL_BYTES);
@@ -113,6 +137,8 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
           image: found.digest,
           command: ['node', '/opt/dogwatch/agent/main.ts'],
           env: {},
+          tunnels: tunnelHosts(spec.routes).length > 0,
+          runtime: options.runtime ?? null,
           limits,
         },
         async (host) => {
@@ -151,9 +177,11 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
         image: digest,
         command: ['sleep', 'infinity'],
         env: { CI: 'true' },
+        tunnels: false,
+        runtime: options.runtime ?? null,
         limits,
       },
-      (host) => openProofGateway(host, gatewaySecrets, options.log),
+      (host) => openProofGateway(host, spec, gatewaySecrets, options.log),
       () => undefined,
       cleanup,
     );
@@ -194,6 +222,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       return [...reaped];
     },
     problems: () => problems,
+    notes: () => notes,
     async close() {
       const all = [...living];
       await Promise.all(all.map(({ stop }) => stop().catch(() => undefined)));

@@ -18,6 +18,15 @@ export interface BackendOptions {
   azureDevopsUrl: string;
   /** Null: the repository's server asks for none (twins). */
   azureDevopsPat: string | null;
+  /** Reads builds, for runs with the credential `azure-devops-build-read`. */
+  azureDevopsBuildPat?: string | null;
+  /** Null: GitHub's own address. */
+  githubUrl?: string | null;
+  githubToken?: string | null;
+  /** Resolvers for tunnels; none: the host's own. */
+  dnsServers?: readonly string[];
+  /** Another container runtime (`runsc`); null: the engine's default. Asked for and not installed is an error. */
+  runtime?: string | null;
   /** Null: what the host's npm is configured for. */
   npmRegistryUrl: string | null;
   costMicroUsd: (usage: Usage) => number;
@@ -59,10 +68,25 @@ export async function gatewaySettings(options: BackendOptions): Promise<GatewayS
     maxOutputTokens: MAX_OUTPUT_TOKENS,
     azureDevopsUrl: options.azureDevopsUrl,
     azureDevopsPat: options.azureDevopsPat,
+    azureDevopsBuildPat: options.azureDevopsBuildPat ?? null,
+    githubUrl: options.githubUrl ?? 'https://api.github.com',
+    githubToken: options.githubToken ?? null,
+    dnsServers: options.dnsServers ?? [],
     npmRegistryUrl: options.npmRegistryUrl ?? (await hostRegistry()),
     costMicroUsd: options.costMicroUsd,
   };
 }
+
+/** For what honours proxy variables, in runs that have tunnels; the gateway itself is no proxy's business. */
+export const proxyEnvironment = (gatewayUrl: string): Record<string, string> => {
+  const { host, hostname } = new URL(gatewayUrl);
+  return {
+    HTTPS_PROXY: `http://${host}`,
+    https_proxy: `http://${host}`,
+    NO_PROXY: hostname,
+    no_proxy: hostname,
+  };
+};
 
 /** npm in a container: everything from the gateway, whatever host a lock file names. */
 export const npmEnvironment = (gatewayUrl: string): Record<string, string> => ({

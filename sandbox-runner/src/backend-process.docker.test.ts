@@ -58,6 +58,8 @@ async function backendWith(turns: Turn[]) {
         },
         identity: { name: 'Cody', email: 'cody@example.invalid' },
         routes: ['anthropic', 'git'],
+        credentials: ['anthropic'],
+        mirror: async () => git.bare,
         tools: ['report'],
       },
       {

@@ -117,7 +117,7 @@ export function createUnsafeProcessBackend(options: BackendOptions): SandboxBack
     async runCommand(spec) {
       const { scratch, home, checkout } = await scratchFolder();
       await mkdir(checkout);
-      const { gateway, close } = await openProofGateway('127.0.0.1', await settings, options.log);
+      const { gateway, close } = await openProofGateway('127.0.0.1', spec, await settings, options.log);
       const env = childEnvironment(home, { CI: 'true', ...npmEnvironment(gateway.url) });
       let child: RunningChild | null = null;
       let timedOut = false;

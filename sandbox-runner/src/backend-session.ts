@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import type { AgentEnd, AgentTask } from '../image/agent/task.ts';
 import { type Gateway, type GatewaySettings, openGateway } from './gateway/gateway.ts';
+import { lockedPackages } from './gateway/npm-lock.ts';
+import { readLocks } from './gateway/repository-locks.ts';
+import { unknownRoutes } from './gateway/routes.ts';
 import { openRunDoors, type RunDoors } from './gateway/run-doors.ts';
-import type { SandboxEnd, SandboxHandlers, SandboxSpec } from './sandbox.ts';
+import type { CommandSpec, SandboxEnd, SandboxHandlers, SandboxSpec } from './sandbox.ts';
 
 /** The runner's side of one agent session, wherever the agent runs. */
 export interface Session {
@@ -28,6 +31,51 @@ export function taskOf(spec: SandboxSpec, folder: string, auxiliaryModel: string
   };
 }
 
+/** The runner's credentials, by the names that agents' files and run requests use, and where each stands. */
+const CREDENTIALS = {
+  anthropic: 'anthropicApiKey',
+  'azure-devops-code': 'azureDevopsPat',
+  'azure-devops-build-read': 'azureDevopsBuildPat',
+  github: 'githubToken',
+} as const satisfies Record<string, keyof GatewaySettings>;
+
+/** A run asks for what this runner does not know. Told before anything is started. */
+export class UnknownRequestError extends Error {
+  override name = 'UnknownRequestError';
+}
+
+/** Throws when a route or a credential is not one of those that exist. */
+export function checkRequested(spec: Pick<SandboxSpec, 'routes' | 'credentials'>): void {
+  const [route] = unknownRoutes(spec.routes);
+  if (route !== undefined)
+    throw new UnknownRequestError(`The gateway has no route "${route.slice(0, 100)}".`);
+  const credential = spec.credentials.find((name) => !Object.hasOwn(CREDENTIALS, name));
+  if (credential !== undefined) {
+    throw new UnknownRequestError(`This runner has no credential "${credential.slice(0, 100)}".`);
+  }
+}
+
+/** The settings with only those secrets that the run names. */
+export function settingsFor(settings: GatewaySettings, credentials: readonly string[]): GatewaySettings {
+  const own = { ...settings };
+  for (const [name, field] of Object.entries(CREDENTIALS)) {
+    if (!credentials.includes(name)) own[field] = null;
+  }
+  return own;
+}
+
+/** Asks once, and again after a failure: the mirror may be out of reach for a moment. */
+function onceGood<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | null = null;
+  return () => {
+    answer ??= ask();
+    answer.catch(() => {
+      answer = null;
+    });
+    return answer;
+  };
+}
+
 /** `host` is the address that only this run's container can reach. */
 export async function openSession(
   spec: SandboxSpec,
@@ -35,6 +83,7 @@ export async function openSession(
   place: { host: string; stateDir: string; workspaceFolder: string; log: (line: string) => void },
   settings: GatewaySettings,
 ): Promise<Session> {
+  checkRequested(spec);
   const folder = join(place.stateDir, `${spec.run}.${spec.fence}`);
   const task = taskOf(spec, place.workspaceFolder, settings.auxiliaryModel);
   const doors = await openRunDoors(folder, task, handlers);
@@ -42,7 +91,7 @@ export async function openSession(
   let isBudgetSpent = false;
   const gateway = await openGateway(
     place.host,
-    settings,
+    settingsFor(settings, spec.credentials),
     {
       routes: spec.routes,
       repository: { project: spec.workspace.project, repository: spec.workspace.repository },
@@ -50,6 +99,9 @@ export async function openSession(
       model: spec.model,
       budgetUsd: spec.budgetUsd,
       doors,
+      locked: onceGood(async () =>
+        lockedPackages(await readLocks(await spec.mirror(), spec.workspace.commit)),
+      ),
       onUsage: handlers.onUsage,
       onBudgetSpent: () => {
         isBudgetSpent = true;
@@ -70,15 +122,16 @@ export async function openSession(
   };
 }
 
-/** The gateway of a proof: the package registry and nothing else. */
+/** The gateway of a proof: what the lock files of the proved tree name in the package registry, nothing else. */
 export async function openProofGateway(
   host: string,
+  tree: Pick<CommandSpec, 'repository' | 'commit' | 'overlay'>,
   settings: GatewaySettings,
   log: (line: string) => void,
 ): Promise<{ gateway: Gateway; close: () => Promise<void> }> {
   const gateway = await openGateway(
     host,
-    settings,
+    settingsFor(settings, []),
     {
       routes: ['npm'],
       repository: null,
@@ -86,6 +139,9 @@ export async function openProofGateway(
       model: null,
       budgetUsd: 0,
       doors: null,
+      locked: onceGood(async () =>
+        lockedPackages(await readLocks(tree.repository, tree.commit, tree.overlay)),
+      ),
       onUsage: () => undefined,
       onBudgetSpent: () => undefined,
     },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { npmEnvironment } from './backend-options.ts';
+import { npmEnvironment, proxyEnvironment } from './backend-options.ts';
 import { DockerError, type Engine } from './docker.ts';
 import type { Cleanup } from './docker-cleanup.ts';
 import { type Container, type SandboxLimits, startContainer } from './docker-containers.ts';
@@ -16,6 +16,9 @@ export interface CellSpec {
   image: string;
   command: string[];
   env: Record<string, string>;
+  /** Whether the gateway is also a proxy for some hosts. */
+  tunnels: boolean;
+  runtime: string | null;
   limits: SandboxLimits;
 }
 
@@ -63,7 +66,13 @@ export async function openCell(
       image: spec.image,
       network: network.name,
       labels,
-      env: { DOGWATCH_GATEWAY: gateway.url, ...npmEnvironment(gateway.url), ...spec.env },
+      env: {
+        DOGWATCH_GATEWAY: gateway.url,
+        ...npmEnvironment(gateway.url),
+        ...(spec.tunnels ? proxyEnvironment(gateway.url) : {}),
+        ...spec.env,
+      },
+      runtime: spec.runtime,
       command: spec.command,
       limits: spec.limits,
     },

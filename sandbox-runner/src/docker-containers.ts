@@ -19,6 +19,8 @@ export interface ContainerSpec {
   labels: Record<string, string>;
   env: Record<string, string>;
   command: string[];
+  /** Null: the engine's default. */
+  runtime: string | null;
   limits: SandboxLimits;
 }
 
@@ -58,6 +60,7 @@ export function containerOptions(spec: ContainerSpec): Docker.ContainerCreateOpt
     Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
     Labels: spec.labels,
     HostConfig: {
+      ...(spec.runtime === null ? {} : { Runtime: spec.runtime }),
       NetworkMode: spec.network,
       // The engine's resolver would ask these from within the container: nobody listens there.
       Dns: ['127.0.0.1'],
@@ -69,14 +72,21 @@ export function containerOptions(spec: ContainerSpec): Docker.ContainerCreateOpt
         '/workspace': memoryFolder(spec.limits.workspaceMb),
         '/home/agent': memoryFolder(spec.limits.homeMb),
         '/tmp': memoryFolder(spec.limits.tmpMb),
+        // The engine's own has no limit of inodes.
+        '/dev/shm': 'rw,noexec,nosuid,nodev,size=64m,nr_inodes=1024,mode=1777',
       },
       Memory: memoryBytes,
+      // As much with swap as without: none.
       MemorySwap: memoryBytes,
       NanoCpus: Math.round(spec.limits.cpus * 1e9),
       PidsLimit: spec.limits.pids,
       Ulimits: [
         { Name: 'nofile', Soft: 8_192, Hard: 8_192 },
         { Name: 'core', Soft: 0, Hard: 0 },
+        // Message queues and locked memory are kernel memory that no other limit bounds.
+        { Name: 'msgqueue', Soft: 0, Hard: 0 },
+        { Name: 'memlock', Soft: 65_536, Hard: 65_536 },
+        { Name: 'sigpending', Soft: 4_096, Hard: 4_096 },
       ],
       Sysctls: { 'net.ipv6.conf.all.disable_ipv6': '1' },
       IpcMode: 'private',

@@ -49,6 +49,11 @@ async function close(command: 'iptables' | 'ip6tables'): Promise<void> {
     await tables(command, '-C', ...rule).catch(() => tables(command, '-A', ...rule));
   };
   await ensure(CHAIN, '-i', `${BRIDGE_PREFIX}+`, '-j', 'DROP');
+  // The engine forwards nothing from an internal network either; this holds when its rules are flushed or switched off.
+  const forward = ['-i', `${BRIDGE_PREFIX}+`, '-j', 'REJECT'];
+  await tables(command, '-C', 'FORWARD', ...forward).catch(() =>
+    tables(command, '-I', 'FORWARD', '1', ...forward),
+  );
   // First in INPUT, whatever stands there; a jump that is there already may have been overtaken.
   const input = await tables(command, '-S', 'INPUT');
   if (input.split('\n').find((line) => line.startsWith('-A ')) === `-A INPUT -j ${CHAIN}`) return;

@@ -22,6 +22,10 @@ export interface EngineFacts {
   version: string;
   arch: 'x64' | 'arm64';
   rootFolder: string;
+  runtimes: string[];
+  /** Root in a container is nobody on the host. */
+  userNamespaces: boolean;
+  seccomp: boolean;
 }
 
 /** Asks the engine for a sign of life. Errors say how to get an engine. */
@@ -31,11 +35,17 @@ export async function checkEngine(engine: Engine): Promise<EngineFacts> {
       ServerVersion: string;
       Architecture: string;
       DockerRootDir: string;
+      Runtimes?: Record<string, unknown>;
+      SecurityOptions?: string[];
     };
+    const security = info.SecurityOptions ?? [];
     return {
       version: info.ServerVersion,
       arch: /aarch64|arm64/.test(info.Architecture) ? 'arm64' : 'x64',
       rootFolder: info.DockerRootDir,
+      runtimes: Object.keys(info.Runtimes ?? {}),
+      userNamespaces: security.some((each) => each.startsWith('name=userns')),
+      seccomp: security.some((each) => each.startsWith('name=seccomp')),
     };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;

@@ -11,6 +11,8 @@ export interface HealthReport {
   engine: 'ok' | 'preparing' | 'failing';
   image: { tag: string; digest: string } | null;
   diskFreeBytes: number;
+  /** How strong the walls are where that depends on the engine. */
+  isolation: string[];
   /** Events not yet acknowledged by the Worker. */
   undelivered: number;
   problems: string[];
@@ -24,6 +26,7 @@ export interface HealthFacts {
   reachable: boolean;
   /** What the backend says of itself. */
   backend: string[];
+  isolation: string[];
 }
 
 /** What can be told of this runner without a secret: the image, the disk, and what does not work. */

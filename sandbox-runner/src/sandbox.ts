@@ -15,6 +15,8 @@ export interface SandboxBackend {
   reapOrphans(): Promise<string[]>;
   /** What makes this backend weaker than it should be, each with its way out; for the health report. */
   problems(): string[];
+  /** How strong the walls are where that depends on the engine; for the health report. */
+  notes?(): string[];
   close(): Promise<void>;
 }
 
@@ -31,7 +33,11 @@ export interface SandboxSpec {
   workspace: { project: string; repository: string; ref: string; commit: string };
   identity: { name: string; email: string };
   routes: string[];
+  /** Credentials, by name, that the gateway may add for this run. */
+  credentials: string[];
   tools: string[];
+  /** The runner's own bare mirror of the repository, with the commit in it; asked when it is needed. */
+  mirror: () => Promise<string>;
 }
 
 export interface SandboxHandlers {

@@ -130,6 +130,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     undelivered: spool.size,
     reachable: reporter.reachable,
     backend: [...backend.problems(), ...hosts.problems()],
+    isolation: backend.notes?.() ?? [],
   }));
   const reporter = new Reporter({
     runner: settings.name,

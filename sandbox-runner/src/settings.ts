@@ -31,6 +31,11 @@ const environmentSchema = z.object({
   WORKER_PUBLIC_KEYS: z.string().min(1),
   AZURE_DEVOPS_URL: httpUrl,
   AZURE_DEVOPS_CODE_PAT: optional(z.string().min(1)),
+  AZURE_DEVOPS_BUILD_PAT: optional(z.string().min(1)),
+  GITHUB_API_URL: optional(httpUrl),
+  GITHUB_TOKEN: optional(z.string().min(1)),
+  RUNNER_DNS_SERVERS: z.string().default(''),
+  RUNNER_RUNTIME: optional(z.string().regex(/^[\w.-]{1,64}$/)),
   ANTHROPIC_API_KEY: optional(z.string().min(1)),
   ANTHROPIC_BASE_URL: optional(httpUrl),
   NPM_REGISTRY_URL: optional(httpUrl),
@@ -54,6 +59,14 @@ export interface Settings {
   workerKeys: PublicKeys;
   azureDevOpsUrl: string;
   azureDevOpsCodePat: string | null;
+  /** Reads builds for runs that have the route; the one above reads code and pushes. */
+  azureDevOpsBuildPat: string | null;
+  githubUrl: string | null;
+  githubToken: string | null;
+  /** Resolvers for tunnels; empty: the host's own. */
+  dnsServers: string[];
+  /** A container runtime other than the engine's default. */
+  runtime: string | null;
   anthropicApiKey: string | null;
   anthropicBaseUrl: string | null;
   npmRegistryUrl: string | null;
@@ -111,6 +124,11 @@ export function parseSettings(environment: Record<string, string | undefined>): 
       workerKeys: keys.workerKeys,
       azureDevOpsUrl: env.AZURE_DEVOPS_URL,
       azureDevOpsCodePat: env.AZURE_DEVOPS_CODE_PAT ?? null,
+      azureDevOpsBuildPat: env.AZURE_DEVOPS_BUILD_PAT ?? null,
+      githubUrl: env.GITHUB_API_URL ?? null,
+      githubToken: env.GITHUB_TOKEN ?? null,
+      dnsServers: env.RUNNER_DNS_SERVERS.split(',').flatMap((each) => each.trim() || []),
+      runtime: env.RUNNER_RUNTIME ?? null,
       anthropicApiKey: env.ANTHROPIC_API_KEY ?? null,
       anthropicBaseUrl: env.ANTHROPIC_BASE_URL ?? null,
       npmRegistryUrl: env.NPM_REGISTRY_URL ?? null,
@@ -121,7 +139,11 @@ export function parseSettings(environment: Record<string, string | undefined>): 
 
 /** Everything that must never be read in a log, an error or an event. */
 export function secretsOf(settings: Settings): string[] {
-  return [settings.signingKey.d, settings.azureDevOpsCodePat, settings.anthropicApiKey].filter(
-    (secret): secret is string => secret !== null,
-  );
+  return [
+    settings.signingKey.d,
+    settings.azureDevOpsCodePat,
+    settings.azureDevOpsBuildPat,
+    settings.githubToken,
+    settings.anthropicApiKey,
+  ].filter((secret): secret is string => secret !== null);
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Usage, usageFromProvider } from '../../../core/contracts/usage.ts';
+import { createRedactor } from '../logger.ts';
 import { allowedBetas, checkModelRequest, type ModelPolicy } from './anthropic-policy.ts';
 import { readJsonUsage, readStreamUsage } from './reply-usage.ts';
 import { joinUrl, openUpstream, pick, readBody } from './upstream.ts';
@@ -37,6 +38,7 @@ function refuse(answer: ServerResponse, status: number, type: string, message: s
 /** The model door of one run: checks the request, adds the key, streams the reply through, counts what it cost. */
 export function modelRoute(options: ModelRouteOptions) {
   let spentMicroUsd = 0;
+  const redact = createRedactor(options.apiKey === null ? [] : [options.apiKey]);
 
   function count(usage: Usage) {
     spentMicroUsd += options.costMicroUsd(usage);
@@ -65,6 +67,8 @@ export function modelRoute(options: ModelRouteOptions) {
       return refuse(answer, 429, 'rate_limit_error', 'The budget of this run is spent.');
     }
 
+    // What was checked is what goes out: a doubled key may mean one thing to us and another to the provider.
+    const checked = Buffer.from(JSON.stringify(parsed));
     const betas = allowedBetas(incoming.headers['anthropic-beta']?.toString());
     const abort = new AbortController();
     answer.on('close', () => abort.abort());
@@ -75,12 +79,12 @@ export function modelRoute(options: ModelRouteOptions) {
         ...pick(incoming.headers, ['anthropic-version', 'user-agent', 'accept']),
         ...(betas === null ? {} : { 'anthropic-beta': betas }),
         'content-type': 'application/json',
-        'content-length': body.length,
+        'content-length': checked.length,
         // Usage is read from the reply as it passes.
         'accept-encoding': 'identity',
         ...(options.apiKey === null ? {} : { 'x-api-key': options.apiKey }),
       },
-      body,
+      checked,
       abort.signal,
     );
     const status = reply.statusCode ?? 502;
@@ -90,8 +94,11 @@ export function modelRoute(options: ModelRouteOptions) {
         return refuse(answer, 502, 'api_error', 'The provider redirects; redirects are not followed.');
       }
       const error = await readBody(reply, MAX_ERROR_BYTES);
-      answer.writeHead(status, pick(reply.headers, ANSWER_HEADERS));
-      answer.end(redact(error?.toString('utf8') ?? '', options.apiKey));
+      answer.writeHead(status, {
+        ...pick(reply.headers, ANSWER_HEADERS),
+        'content-type': 'application/json',
+      });
+      answer.end(JSON.stringify(publicError(error?.toString('utf8') ?? '', redact)));
       return;
     }
 
@@ -127,6 +134,20 @@ function drained(answer: ServerResponse): Promise<void> {
   });
 }
 
-/** A server that echoes what it was sent must not tell the container the key. */
-const redact = (text: string, secret: string | null) =>
-  secret === null || secret === '' ? text : text.replaceAll(secret, '[redacted]');
+const MAX_ERROR_CHARS = 1_000;
+
+/**
+ * Type and message of the provider's error and nothing else of its body: a server that echoes what it was sent must
+ * not tell the container the key, in whatever spelling.
+ */
+function publicError(body: string, redact: (text: string) => string): object {
+  let read: { type?: unknown; message?: unknown } = {};
+  try {
+    read = (JSON.parse(body) as { error?: typeof read } | null)?.error ?? {};
+  } catch {
+    // No JSON, nothing to tell.
+  }
+  const type = typeof read.type === 'string' && /^[a-z_]{1,60}$/.test(read.type) ? read.type : 'api_error';
+  const message = typeof read.message === 'string' ? read.message : 'The provider gave no readable reason.';
+  return { type: 'error', error: { type, message: redact(message).slice(0, MAX_ERROR_CHARS) } };
+}

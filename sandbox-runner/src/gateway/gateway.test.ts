@@ -3,9 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Usage } from '../../../core/contracts/usage.ts';
 import { type Gateway, openGateway } from './gateway.ts';
+import { lockedPackages } from './npm-lock.ts';
 import { fakeMessagesApi } from './testing/fake-messages-api.ts';
 
 const KEY = 'sk-canary';
+const LOCK = JSON.stringify({ packages: { 'node_modules/ms': { version: '1.0.0' } } });
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -33,6 +35,10 @@ async function gatewayTo(anthropicBaseUrl: string, over: { budgetUsd?: number } 
       maxOutputTokens: 1_000,
       azureDevopsUrl: anthropicBaseUrl,
       azureDevopsPat: 'pat',
+      azureDevopsBuildPat: null,
+      githubUrl: anthropicBaseUrl,
+      githubToken: null,
+      dnsServers: [],
       npmRegistryUrl: anthropicBaseUrl,
       costMicroUsd: () => 600_000,
     },
@@ -43,6 +49,7 @@ async function gatewayTo(anthropicBaseUrl: string, over: { budgetUsd?: number } 
       model: 'opus',
       budgetUsd: over.budgetUsd ?? 10,
       doors: null,
+      locked: async () => lockedPackages([LOCK]),
       onUsage: (each) => usage.push(each),
       onBudgetSpent: () => spent++,
     },

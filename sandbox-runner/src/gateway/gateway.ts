@@ -2,10 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Usage } from '../../../core/contracts/usage.ts';
 import { modelRoute } from './anthropic-route.ts';
+import { handleApi } from './api-route.ts';
 import { handleGit } from './git-route.ts';
+import type { LockedPackages } from './npm-lock.ts';
 import { handleNpm } from './npm-route.ts';
 import { decideRoute, type RouteGrant } from './route-policy.ts';
+import { tunnelHosts } from './routes.ts';
 import type { RunDoors } from './run-doors.ts';
+import { nameResolver, openTunnels } from './tunnel.ts';
 import { UpstreamError } from './upstream.ts';
 
 /** What the gateway needs to know of the world, the same for all runs. Holds the secrets. */
@@ -17,6 +21,12 @@ export interface GatewaySettings {
   maxOutputTokens: number;
   azureDevopsUrl: string;
   azureDevopsPat: string | null;
+  /** Reads builds; the one above reads code. */
+  azureDevopsBuildPat: string | null;
+  githubUrl: string;
+  githubToken: string | null;
+  /** Resolvers for tunnels; none: the host's own. */
+  dnsServers: readonly string[];
   npmRegistryUrl: string;
   costMicroUsd: (usage: Usage) => number;
 }
@@ -26,6 +36,8 @@ export interface GatewayGrant extends RouteGrant {
   model: string | null;
   budgetUsd: number;
   doors: RunDoors | null;
+  /** Packages that may be installed; asked when the first one is wanted. */
+  locked: () => Promise<LockedPackages>;
   onUsage: (usage: Usage) => void;
   onBudgetSpent: () => void;
 }
@@ -49,12 +61,19 @@ export interface Gateway {
 }
 
 const LOG_LIMIT = 1_000;
+/** A session uses a handful; each costs the runner memory. */
+const MAX_CONNECTIONS = 64;
+/** Time for the head of a request; the body has the server's own five minutes. */
+const HEAD_MS = 15_000;
 
 function plain(answer: ServerResponse, status: number, reason: string) {
   if (answer.headersSent) return void answer.destroy();
   answer.writeHead(status, { 'content-type': 'text/plain' });
   answer.end(`${reason}\n`);
 }
+
+const basic = (pat: string | null): string | null =>
+  pat === null ? null : `Basic ${Buffer.from(`:${pat}`).toString('base64')}`;
 
 /**
  * One listener for one neighbour, on the host's address in that neighbour's own network: who asks is known by
@@ -103,7 +122,31 @@ export async function openGateway(
         );
       case 'npm':
         return handleNpm(
-          { registryUrl: settings.npmRegistryUrl, ownUrl: `${url}/npm/` },
+          { registryUrl: settings.npmRegistryUrl, ownUrl: `${url}/npm/`, locked: grant.locked },
+          route,
+          incoming,
+          answer,
+        );
+      case 'azure-devops':
+        return handleApi(
+          {
+            name: 'Azure DevOps',
+            baseUrl: settings.azureDevopsUrl,
+            authorization: basic(settings.azureDevopsBuildPat),
+            secret: settings.azureDevopsBuildPat,
+          },
+          route,
+          incoming,
+          answer,
+        );
+      case 'github':
+        return handleApi(
+          {
+            name: 'GitHub',
+            baseUrl: settings.githubUrl,
+            authorization: settings.githubToken === null ? null : `Bearer ${settings.githubToken}`,
+            secret: settings.githubToken,
+          },
           route,
           incoming,
           answer,
@@ -114,29 +157,42 @@ export async function openGateway(
     }
   }
 
-  const server = createServer((incoming, answer) => {
-    const at = Date.now();
-    answer.on('close', () => {
-      logged.push({
-        at,
-        method: incoming.method ?? '',
-        path: (incoming.url ?? '').slice(0, 300),
-        status: answer.statusCode,
-        durationMs: Date.now() - at,
-      });
-      if (logged.length > LOG_LIMIT) logged.shift();
-    });
-    const serving = serve(incoming, answer).catch((error: unknown) => {
-      // The neighbour hears which side failed; the runner's log hears why.
-      log(`gateway: ${incoming.method} ${(incoming.url ?? '').slice(0, 200)}: ${String(error)}`);
-      if (error instanceof UpstreamError) return plain(answer, 502, error.message);
-      plain(answer, 500, 'The gateway failed.');
-    });
-    active.add(serving);
-    void serving.finally(() => active.delete(serving));
+  const tunnels = openTunnels({
+    hosts: tunnelHosts(grant.routes),
+    resolve: nameResolver(settings.dnsServers),
+    log: (line) => log(`gateway: ${line}`),
   });
-  // A CONNECT or an upgrade is a tunnel; there are none.
-  server.on('connect', (_incoming, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\n\r\n'));
+  const server = createServer(
+    { headersTimeout: HEAD_MS, connectionsCheckingInterval: 5_000 },
+    (incoming, answer) => {
+      const at = Date.now();
+      answer.on('close', () => {
+        logged.push({
+          at,
+          method: incoming.method ?? '',
+          path: (incoming.url ?? '').slice(0, 300),
+          status: answer.statusCode,
+          durationMs: Date.now() - at,
+        });
+        if (logged.length > LOG_LIMIT) logged.shift();
+      });
+      const serving = serve(incoming, answer).catch((error: unknown) => {
+        // The neighbour hears which side failed; the runner's log hears why.
+        log(`gateway: ${incoming.method} ${(incoming.url ?? '').slice(0, 200)}: ${String(error)}`);
+        if (error instanceof UpstreamError) return plain(answer, 502, error.message);
+        plain(answer, 500, 'The gateway failed.');
+      });
+      active.add(serving);
+      void serving.finally(() => active.delete(serving));
+    },
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('connect', (incoming, socket, head) => {
+    void tunnels.handle(incoming, socket, head).catch((error: unknown) => {
+      log(`gateway: tunnel: ${String(error)}`);
+      socket.destroy();
+    });
+  });
   server.on('upgrade', (_incoming, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\n\r\n'));
   // A submit_fix answer takes as long as its proof; only the sending of a request is bounded.
   server.timeout = 0;
@@ -153,6 +209,7 @@ export async function openGateway(
     requests: () => [...logged],
     spentMicroUsd: model.spentMicroUsd,
     async close() {
+      tunnels.close();
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
       // A reply that was cut off still counts its usage.

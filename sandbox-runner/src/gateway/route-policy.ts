@@ -2,7 +2,8 @@
  * Which door of the gateway a request means, if any: closed lists of method and path, decided from the request
  * line alone. What is not listed does not exist.
  */
-export type RouteName = 'anthropic' | 'git' | 'npm';
+import { AZURE_DEVOPS_READS, allowedRead, GITHUB_READS } from './api-policy.ts';
+import { isRouteName } from './routes.ts';
 
 export interface RouteGrant {
   routes: readonly string[];
@@ -15,6 +16,7 @@ export interface RouteGrant {
 export type Route =
   | { kind: 'anthropic'; path: '/v1/messages' | '/v1/messages/count_tokens'; query: string }
   | { kind: 'git'; service: 'advertise' | 'upload-pack' }
+  | { kind: 'azure-devops' | 'github'; path: string; query: string }
   | { kind: 'npm'; path: string; file: 'packument' | 'tarball' }
   | { kind: 'task' }
   | { kind: 'tool'; tool: string }
@@ -64,6 +66,32 @@ function anthropicRoute(method: string, path: string, query: string): Route {
   return { kind: 'anthropic', path, query };
 }
 
+/** Reading of the run's own project; the upstream path is made of the run's names. */
+function azureDevopsRoute(method: string, path: string, query: string, grant: RouteGrant): Route {
+  if (method !== 'GET') return refused(405, 'Azure DevOps is for reading.');
+  const [project, mark, ...rest] = path.split('/').slice(1);
+  if (!grant.repository || mark !== '_apis' || decodeOrNull(project ?? '') !== grant.repository.project) {
+    return refused(403, 'Only the project of this run can be read.');
+  }
+  const read = allowedRead(AZURE_DEVOPS_READS, `/${rest.join('/')}`, query);
+  if (!read) return refused(404, 'Builds, their timelines and logs only.');
+  const root = `/${encodeURIComponent(grant.repository.project)}/_apis`;
+  return { kind: 'azure-devops', path: root + read.path, query: read.query };
+}
+
+function githubRoute(method: string, path: string, query: string, grant: RouteGrant): Route {
+  if (method !== 'GET') return refused(405, 'GitHub is for reading.');
+  const [mark, owner, repository, ...rest] = path.split('/').slice(1);
+  const own = grant.repository;
+  if (!own || mark !== 'repos' || owner !== own.project || repository !== own.repository) {
+    return refused(403, 'Only the repository of this run can be read.');
+  }
+  const read = allowedRead(GITHUB_READS, `/${rest.join('/')}`, query);
+  if (!read) return refused(404, 'Runs, checks, commits, issues and pull requests by number only.');
+  const root = `/repos/${encodeURIComponent(own.project)}/${encodeURIComponent(own.repository)}`;
+  return { kind: 'github', path: root + read.path, query: read.query };
+}
+
 function ownDoor(method: string, path: string, tools: readonly string[]): Route {
   if (path === '/task') return method === 'GET' ? { kind: 'task' } : refused(405, 'GET only.');
   if (method !== 'POST') return refused(405, 'POST only.');
@@ -96,11 +124,13 @@ export function decideRoute(method: string, target: string, grant: RouteGrant): 
   const [, first = ''] = path.split('/');
   const rest = path.slice(first.length + 1);
   if (first === 'dogwatch' && grant.tools !== null) return ownDoor(method, rest, grant.tools);
-  if (first === 'anthropic' || first === 'git' || first === 'npm') {
+  if (isRouteName(first)) {
     if (!grant.routes.includes(first)) return refused(403, `This run has no route to ${first}.`);
     if (first === 'anthropic') return anthropicRoute(method, rest, query);
     if (first === 'git') return gitRoute(method, rest, query, grant);
-    return npmRoute(method, rest, query);
+    if (first === 'npm') return npmRoute(method, rest, query);
+    if (first === 'github') return githubRoute(method, rest, query, grant);
+    return azureDevopsRoute(method, rest, query, grant);
   }
   return refused(404, 'The gateway has no such route.');
 }

@@ -86,7 +86,7 @@ export class LiveRun {
     await this.#deps.imageReady();
     if (this.#stop) throw new Error(this.#stop.detail);
     const { id: run, fence, group, model, budgetUsd, maxTurns, timeoutMs, charter, prompt } = request;
-    const { workspace, identity, routes, tools } = request;
+    const { workspace, identity, routes, credentials, tools } = request;
     const sandbox = await this.#deps.backend.start(
       {
         run,
@@ -101,7 +101,9 @@ export class LiveRun {
         workspace,
         identity,
         routes,
+        credentials,
         tools,
+        mirror: () => this.#deps.remotes.withCommit(workspace, workspace.commit),
       },
       {
         onTool: async (call) => {
