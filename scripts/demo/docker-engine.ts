@@ -39,9 +39,10 @@ export async function acquireDockerEngine(
   const isRoot = process.getuid?.() === 0;
   const isDebian = existsSync('/etc/debian_version');
   if (!isRoot || !isDebian) throw new Error(`No Docker engine answers. ${WAY_OUT}`);
-  if (!(await has('dockerd')) || !(await has('debootstrap')) || !(await has('iptables'))) {
-    progress('installing the Docker engine (apt-get install docker.io debootstrap iptables)');
-    await aptInstall(['docker.io', 'debootstrap', 'iptables', 'ca-certificates', 'git']);
+  const needed = await Promise.all(['dockerd', 'debootstrap', 'iptables', 'ssh'].map(has));
+  if (needed.includes(false)) {
+    progress('installing the Docker engine (apt-get install docker.io debootstrap iptables openssh-client)');
+    await aptInstall(['docker.io', 'debootstrap', 'iptables', 'ca-certificates', 'git', 'openssh-client']);
   }
   progress('starting dockerd');
   mkdirSync(logDir, { recursive: true });
