@@ -19,6 +19,7 @@ const ACCESS: Record<'tools' | 'egress' | 'credentials' | 'hosts' | 'relay', Rec
     submit_fix: ['cody'],
     run_on_host: ['ryan', 'sam'],
     audit_search: ['ryan', 'sam', 'team'],
+    checkpoint: ['cody'],
     dispatch: ['team'],
     request: ['team'],
   },

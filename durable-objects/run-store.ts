@@ -1,3 +1,4 @@
+import type { Checkpoint } from '../core/contracts/hand-off.ts';
 import { derivedId } from '../core/contracts/ids.ts';
 import type { Intent } from '../core/contracts/intents.ts';
 import type { RunEndReason, RunnerEvent } from '../core/contracts/run.ts';
@@ -241,7 +242,7 @@ export class RunStore {
       case 'alert':
         return this.#alert(event.data.rule, event.data.text, event.at);
       case 'checkpoint':
-        this.#update({ checkpoint: event.data, checkpointFence: event.fence });
+        this.#keep(event.data, event.fence);
         return this.#audit('checkpoint', { by: record.spec.group, ...event.data }, event.at);
       case 'ended':
         return this.#sessionEnded(record, event.data, nowMs);
@@ -267,6 +268,12 @@ export class RunStore {
     }
     if (this.#goOn(ended.reason, ended.detail, nowMs)) return;
     this.#end(decideEnd(record.spec.purpose, record.reported, ended), nowMs, false);
+  }
+
+  /** What the machinery keeps between two hand-offs does not unsay what the agent wrote. */
+  #keep(checkpoint: Checkpoint, fence: number): void {
+    const handOff = checkpoint.handOff ?? this.record?.checkpoint?.handOff ?? null;
+    this.#update({ checkpoint: { ...checkpoint, handOff }, checkpointFence: fence });
   }
 
   /** Begins a fresh session of the same run under the next lease; false when this end is the run's end. */

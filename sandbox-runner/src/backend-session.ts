@@ -28,6 +28,7 @@ export function taskOf(spec: SandboxSpec, folder: string, auxiliaryModel: string
     workspace: { ...spec.workspace, folder },
     identity: spec.identity,
     tools: spec.tools,
+    checkpoint: checkpointOf(spec),
   };
 }
 
@@ -76,6 +77,12 @@ function onceGood<T>(ask: () => Promise<T>): () => Promise<T> {
   };
 }
 
+function checkpointOf({ checkpoint }: SandboxSpec): AgentTask['checkpoint'] {
+  if (!checkpoint) return null;
+  const { head, uncommitted, bundle } = checkpoint;
+  return { head, uncommitted, bundle: bundle === null ? null : Buffer.from(bundle).toString('base64') };
+}
+
 /** `host` is the address that only this run's container can reach. */
 export async function openSession(
   spec: SandboxSpec,
@@ -103,6 +110,8 @@ export async function openSession(
         lockedPackages(await readLocks(await spec.mirror(), spec.workspace.commit)),
       ),
       onUsage: handlers.onUsage,
+      ...(handlers.mayCall ? { mayCall: () => handlers.mayCall?.() ?? Promise.resolve(true) } : {}),
+      spentMicroUsd: spec.spentMicroUsd ?? 0,
       onBudgetSpent: () => {
         isBudgetSpent = true;
         spent.resolve();

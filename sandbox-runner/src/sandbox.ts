@@ -1,3 +1,4 @@
+import type { HandOff } from '../../core/contracts/hand-off.ts';
 import type { RunOnHost } from '../../core/contracts/host-command.ts';
 import type { Usage } from '../../core/contracts/usage.ts';
 
@@ -9,6 +10,11 @@ export interface SandboxBackend {
   /** Builds or finds the agent image. `progress` gets a line now and then. Errors say cause and fix. */
   ensureImage(progress: (line: string) => void): Promise<{ tag: string; digest: string }>;
   start(spec: SandboxSpec, handlers: SandboxHandlers): Promise<Sandbox>;
+  /**
+   * Takes a session back that an earlier process of this runner began and that lives on; null where none does.
+   * Before `reapOrphans`, which removes what was not taken back. `timeoutMs`: what is left of it.
+   */
+  takeBack?(spec: SandboxSpec, handlers: SandboxHandlers): Promise<Sandbox | null>;
   /** Runs commands on a clean checkout, with no gateway but the package registry: for proofs. */
   runCommand(spec: CommandSpec): Promise<CommandResult>;
   /** Removes containers and networks that an earlier process of this runner left behind. */
@@ -38,14 +44,32 @@ export interface SandboxSpec {
   tools: string[];
   /** The runner's own bare mirror of the repository, with the commit in it; asked when it is needed. */
   mirror: () => Promise<string>;
+  /** Where an earlier session stopped. */
+  checkpoint?: { head: string; uncommitted: string | null; bundle: Uint8Array | null } | null;
+  /** What an earlier process of this runner counted for the same session. */
+  spentMicroUsd?: number;
 }
 
 export interface SandboxHandlers {
   /** An MCP call of the agent; the answer goes back to it as text. */
   onTool(call: ToolCall): Promise<ToolAnswer>;
   onEvent(event: SandboxEvent): void;
+  /** Asked after `onEvent`: what the agent program has to obey. */
+  judge?(event: SandboxEvent): EventAnswer;
   /** Called by the gateway for each model call that was answered. */
   onUsage(usage: Usage): void;
+  /** Waits until a model call may be made for this run; false: never again. Absent: always. */
+  mayCall?(): Promise<boolean>;
+}
+
+/** What trusted code says to a line of the ledger. */
+export interface EventAnswer {
+  /** The call may not be made; why. */
+  block?: string;
+  /** To be told to the model. */
+  notice?: string;
+  /** The work is to be kept now. */
+  checkpoint?: boolean;
 }
 
 export type ToolCall =
@@ -64,6 +88,16 @@ export type ToolCall =
       /** A Git bundle of the commits since the base, on the runner's disk, as the container sent it. */
       bundlePath: string;
       head: string;
+    }
+  | {
+      tool: 'checkpoint';
+      key: string;
+      /** Null: the machinery keeps the work; the agent wrote nothing. */
+      input: (HandOff & { final: boolean }) | null;
+      head: string;
+      uncommitted: string | null;
+      /** A Git bundle, as the container sent it; empty: nothing was done. Only a container ever unpacks it. */
+      bundle: Uint8Array<ArrayBuffer>;
     };
 
 export interface ToolAnswer {
@@ -80,7 +114,10 @@ export type SandboxEvent =
       input: string | null;
       output: string | null;
       durationMs: number | null;
+      /** The workspace after a call that may have changed it: equal digests, equal files. */
+      workspace?: { digest: string; files: number } | null;
     }
+  | { type: 'compacted' }
   | { type: 'said'; text: string }
   | { type: 'turn'; turns: number };
 

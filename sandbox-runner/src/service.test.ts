@@ -292,7 +292,7 @@ describe('a run', () => {
     expect(await worker.waitFor('ended', runId('four'))).toMatchObject({ data: { reason: 'canceled' } });
   });
 
-  test('that an earlier process left is reported crashed, and what was not delivered still is', async () => {
+  test('that did not outlive an earlier process is reported interrupted, and what was not delivered still is', async () => {
     const endless: Script = () => new Promise(() => {});
     await start(endless);
     await put(runRequest('one'));
@@ -309,7 +309,7 @@ describe('a run', () => {
     const ended = await worker.waitFor('ended');
     expect(ended).toMatchObject({
       seq: 2,
-      data: { reason: 'crashed', detail: expect.stringContaining('restarted') },
+      data: { reason: 'interrupted', detail: expect.stringContaining('restarted') },
     });
     expect((await put(runRequest('one'))).status).toBe(200);
   });

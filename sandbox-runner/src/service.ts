@@ -151,6 +151,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
   };
 
   const prepare = async () => {
+    await runs.recovered();
     const reaped = await backend.reapOrphans().catch((error: unknown) => {
       logger.error('what an earlier process left could not be removed', { error });
       return [];

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { restoreCheckpoint } from './checkpoint.ts';
 import type { AgentTask } from './task.ts';
 
 const run = promisify(execFile);
@@ -38,4 +39,5 @@ export async function checkout(task: AgentTask, gatewayUrl: string): Promise<voi
     if (!(await present())) await fetch('--unshallow', 'origin', ref);
   }
   await git(folder, 'checkout', '--quiet', '-B', 'dogwatch/work', commit);
+  if (task.checkpoint) await restoreCheckpoint(folder, task.checkpoint);
 }

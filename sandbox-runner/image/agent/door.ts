@@ -1,5 +1,8 @@
 import { request } from 'node:http';
 
+/** A runner that is restarted comes back on the same address; every call has a key, so that a repeat is harmless. */
+const AWAY_MS = 5 * 60_000;
+
 export class DoorError extends Error {
   override name = 'DoorError';
   readonly status: number;
@@ -43,23 +46,34 @@ export function openDoor(gatewayUrl: string): Door {
       });
       outgoing.end(body);
     });
+  const persistent = async (...args: Parameters<typeof send>) => {
+    const giveUpAtMs = Date.now() + AWAY_MS;
+    for (let pauseMs = 200; ; pauseMs = Math.min(2_000, pauseMs * 2)) {
+      try {
+        return await send(...args);
+      } catch (error) {
+        if (error instanceof DoorError || Date.now() > giveUpAtMs) throw error;
+        await new Promise((done) => setTimeout(done, pauseMs));
+      }
+    }
+  };
   return {
-    get: (path) => send('GET', path),
-    post: (path, body, contentType) => send('POST', path, body, contentType),
+    get: (path) => persistent('GET', path),
+    post: (path, body, contentType) => persistent('POST', path, body, contentType),
   };
 }
 
-/** Sends in order, one at a time, and never lets a failed line stop the session. */
+/** Sends in order, one at a time; a failed line rejects for who waits for it and stops none of the next. */
 export function orderedSender(door: Door, path: string) {
   let last: Promise<unknown> = Promise.resolve();
-  let lost = 0;
   return {
-    send(line: unknown) {
-      last = last.then(() => door.post(path, JSON.stringify(line))).catch(() => lost++);
+    send(line: unknown): Promise<string> {
+      const sent = last.then(() => door.post(path, JSON.stringify(line)));
+      last = sent.catch(() => undefined);
+      return sent;
     },
-    async flush() {
+    async flush(): Promise<void> {
       await last;
-      return { lost };
     },
   };
 }

@@ -1,65 +1,98 @@
-import type { HookCallback, HookCallbackMatcher, HookEvent } from '@anthropic-ai/claude-agent-sdk';
+import type {
+  HookCallback,
+  HookCallbackMatcher,
+  HookEvent,
+  HookJSONOutput,
+} from '@anthropic-ai/claude-agent-sdk';
 import { clipValue } from './clip.ts';
 import { checkTool } from './guardrails.ts';
-import type { AgentEvent } from './task.ts';
+import type { AgentEvent, EventAnswer, WorkspaceLook } from './task.ts';
 
 const LEDGER_CHARS = 4_096;
+/** Calls that may change files. */
+const CHANGING = new Set(['Bash', 'Edit', 'Write']);
+/** A runner that is restarted takes a while; a hook without an answer blocks. Longer than the door's own patience. */
+const HOOK_TIMEOUT_S = 6 * 60;
+
+export interface HookDeps {
+  /** Puts a line on the ledger; rejects when it did not arrive. */
+  tell(event: AgentEvent): Promise<EventAnswer>;
+  look(): Promise<WorkspaceLook | null>;
+  /** Keeps the work outside the container. */
+  keep(): Promise<void>;
+}
+
+const msOf = (durationMs: number | undefined): number | null =>
+  durationMs === undefined ? null : Math.round(durationMs);
 
 /**
- * The tool ledger and the guardrails. Every call is decided here, allowed or denied, so that nothing ever
- * waits for a prompt; a hook that fails blocks the call (`onFailure`).
+ * The tool ledger and the guardrails. Every call is decided here and by the runner, which is asked before each:
+ * allowed or denied, so that nothing ever waits for a prompt; a hook that fails blocks the call (`onFailure`).
  */
 export function sessionHooks(
   workspaceFolder: string,
-  tell: (event: AgentEvent) => void,
+  { tell, look, keep }: HookDeps,
 ): Partial<Record<HookEvent, HookCallbackMatcher[]>> {
   const before: HookCallback = async (input) => {
     if (input.hook_event_name !== 'PreToolUse') return {};
     const { tool_name: name, tool_use_id: id, tool_input } = input;
-    const verdict = checkTool(name, tool_input, workspaceFolder);
     const shown = clipValue(tool_input, LEDGER_CHARS);
-    if (verdict.allowed) {
-      tell({ type: 'tool', id, name, phase: 'requested', input: shown, output: null, durationMs: null });
-      return { hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'allow' } };
-    }
-    const reason = `${verdict.rule}: ${verdict.reason}`;
-    tell({ type: 'tool', id, name, phase: 'denied', input: shown, output: reason, durationMs: null });
+    const line = { type: 'tool' as const, id, name, input: shown, durationMs: null };
+    const deny = async (reason: string): Promise<HookJSONOutput> => {
+      const { notice } = await tell({ ...line, phase: 'denied', output: reason });
+      return {
+        hookSpecificOutput: {
+          hookEventName: 'PreToolUse',
+          permissionDecision: 'deny',
+          permissionDecisionReason: reason,
+          ...(notice === undefined ? {} : { additionalContext: notice }),
+        },
+      };
+    };
+    const verdict = checkTool(name, tool_input, workspaceFolder);
+    if (!verdict.allowed) return deny(`${verdict.rule}: ${verdict.reason}`);
+    const { block, notice } = await tell({ ...line, phase: 'requested', output: null });
+    if (block !== undefined) return deny(block);
     return {
       hookSpecificOutput: {
         hookEventName: 'PreToolUse',
-        permissionDecision: 'deny',
-        permissionDecisionReason: reason,
+        permissionDecision: 'allow',
+        ...(notice === undefined ? {} : { additionalContext: notice }),
       },
     };
   };
+
   const after: HookCallback = async (input) => {
-    if (input.hook_event_name === 'PostToolUse') {
-      tell({
-        type: 'tool',
-        id: input.tool_use_id,
-        name: input.tool_name,
-        phase: 'succeeded',
-        input: null,
-        output: clipValue(input.tool_response, LEDGER_CHARS),
-        durationMs: input.duration_ms === undefined ? null : Math.round(input.duration_ms),
-      });
-    }
-    if (input.hook_event_name === 'PostToolUseFailure') {
-      tell({
-        type: 'tool',
-        id: input.tool_use_id,
-        name: input.tool_name,
-        phase: 'failed',
-        input: null,
-        output: clipValue(input.error, LEDGER_CHARS),
-        durationMs: input.duration_ms === undefined ? null : Math.round(input.duration_ms),
-      });
-    }
-    return {};
+    const failed = input.hook_event_name === 'PostToolUseFailure';
+    if (!failed && input.hook_event_name !== 'PostToolUse') return {};
+    const { notice, checkpoint } = await tell({
+      type: 'tool',
+      id: input.tool_use_id,
+      name: input.tool_name,
+      phase: failed ? 'failed' : 'succeeded',
+      input: null,
+      output: clipValue(failed ? input.error : input.tool_response, LEDGER_CHARS),
+      durationMs: msOf(input.duration_ms),
+      workspace: CHANGING.has(input.tool_name) ? await look() : null,
+    });
+    // What could not be kept now is kept after the next call.
+    if (checkpoint) await keep().catch(() => undefined);
+    if (notice === undefined) return {};
+    return { hookSpecificOutput: { hookEventName: input.hook_event_name, additionalContext: notice } };
   };
+
+  /** What the session knew is gone but for a summary: what it wrote down is read again (row B17). */
+  const compacted: HookCallback = async (input) => {
+    if (input.hook_event_name !== 'SessionStart' || input.source !== 'compact') return {};
+    const { notice } = await tell({ type: 'compacted' });
+    if (notice === undefined) return {};
+    return { hookSpecificOutput: { hookEventName: 'SessionStart', additionalContext: notice } };
+  };
+
   return {
-    PreToolUse: [{ hooks: [before], onFailure: 'block' }],
-    PostToolUse: [{ hooks: [after] }],
-    PostToolUseFailure: [{ hooks: [after] }],
+    PreToolUse: [{ hooks: [before], timeout: HOOK_TIMEOUT_S, onFailure: 'block' }],
+    PostToolUse: [{ hooks: [after], timeout: HOOK_TIMEOUT_S }],
+    PostToolUseFailure: [{ hooks: [after], timeout: HOOK_TIMEOUT_S }],
+    SessionStart: [{ hooks: [compacted], timeout: HOOK_TIMEOUT_S }],
   };
 }

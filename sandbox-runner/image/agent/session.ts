@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { query, type SDKMessage } from '@anthropic-ai/claude-agent-sdk';
+import { CHECKPOINT_CONTENT_TYPE, packCheckpoint } from './checkpoint.ts';
 import { clip } from './clip.ts';
 import { type Door, orderedSender } from './door.ts';
 import { builtInTools } from './guardrails.ts';
 import { sessionHooks } from './hooks.ts';
-import type { AgentEnd, AgentEvent, AgentTask } from './task.ts';
+import type { AgentEnd, AgentEvent, AgentTask, EventAnswer } from './task.ts';
 import { dogwatchServer } from './tools.ts';
+import { lookAtWorkspace } from './workspace-look.ts';
 
 const SAID_CHARS = 16_000;
 
@@ -37,9 +40,17 @@ export async function runSession(
   door: Door,
   env: Record<string, string | undefined>,
 ): Promise<AgentEnd> {
+  const { folder } = task.workspace;
   const transcript = orderedSender(door, '/dogwatch/transcript');
   const events = orderedSender(door, '/dogwatch/events');
-  const tell = (event: AgentEvent) => events.send(event);
+  const tell = async (event: AgentEvent): Promise<EventAnswer> =>
+    JSON.parse(await events.send(event)) as EventAnswer;
+  const mention = (event: AgentEvent) => void tell(event).catch(() => undefined);
+  const keep = async () => {
+    if (!task.tools.includes('checkpoint')) return;
+    const body = await packCheckpoint(folder, task.workspace.commit, randomUUID(), null);
+    await door.post('/dogwatch/tools/checkpoint', body, CHECKPOINT_CONTENT_TYPE);
+  };
   const toolNames = task.tools.map((name) => `mcp__dogwatch__${name}`);
   const messageIds = new Set<string>();
   let last: SDKMessage | null = null;
@@ -47,7 +58,7 @@ export async function runSession(
   const session = query({
     prompt: task.prompt,
     options: {
-      cwd: task.workspace.folder,
+      cwd: folder,
       systemPrompt: task.charter,
       settingSources: [],
       skills: [],
@@ -62,7 +73,7 @@ export async function runSession(
       permissionMode: 'dontAsk',
       mcpServers: { dogwatch: dogwatchServer(task, door) },
       mcpServersDelivery: 'initialize',
-      hooks: sessionHooks(task.workspace.folder, tell),
+      hooks: sessionHooks(folder, { tell, keep, look: () => lookAtWorkspace(folder) }),
       persistSession: false,
       env: {
         ...env,
@@ -86,15 +97,15 @@ export async function runSession(
 
   try {
     for await (const message of session) {
-      transcript.send(message);
+      void transcript.send(message).catch(() => undefined);
       last = message;
       if (message.type !== 'assistant') continue;
       if (!messageIds.has(message.message.id)) {
         messageIds.add(message.message.id);
-        tell({ type: 'turn', turns: messageIds.size });
+        mention({ type: 'turn', turns: messageIds.size });
       }
       const text = textOf(message).trim();
-      if (text !== '') tell({ type: 'said', text: clip(text, SAID_CHARS) });
+      if (text !== '') mention({ type: 'said', text: clip(text, SAID_CHARS) });
     }
     return endOf(last, messageIds.size);
   } catch (error) {

@@ -12,6 +12,14 @@ export interface AgentTask {
   workspace: { project: string; repository: string; ref: string; commit: string; folder: string };
   identity: { name: string; email: string };
   tools: string[];
+  /** Where an earlier session of this run stopped; `bundle` is a Git bundle in base64, null: nothing was done. */
+  checkpoint: { head: string; uncommitted: string | null; bundle: string | null } | null;
+}
+
+/** `digest` is equal when no file changed; `files`: changed or new, not committed. */
+export interface WorkspaceLook {
+  digest: string;
+  files: number;
 }
 
 /** What the agent says of its own end, `POST /dogwatch/ended`; the exit code says the same in a number. */
@@ -38,9 +46,22 @@ export type AgentEvent =
       input: string | null;
       output: string | null;
       durationMs: number | null;
+      /** After a call that may have changed files. */
+      workspace?: WorkspaceLook | null;
     }
+  | { type: 'compacted' }
   | { type: 'said'; text: string }
   | { type: 'turn'; turns: number };
+
+/** What the runner answers to a line of the ledger. */
+export interface EventAnswer {
+  /** The call may not be made; why. */
+  block?: string;
+  /** To be told to the model. */
+  notice?: string;
+  /** The work is to be kept now. */
+  checkpoint?: boolean;
+}
 
 export interface ToolReply {
   text: string;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createSdkMcpServer, type SdkMcpToolDefinition, tool } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
+import { CHECKPOINT_CONTENT_TYPE, packCheckpoint } from './checkpoint.ts';
 import type { Door } from './door.ts';
 import { FIX_CONTENT_TYPE, packFix } from './submit-fix.ts';
 import type { AgentTask, ToolReply } from './task.ts';
@@ -12,6 +13,8 @@ const asContent = (reply: ToolReply) => ({
   content: [{ type: 'text' as const, text: reply.text }],
   isError: reply.isError,
 });
+
+const items = z.array(z.string().min(1).max(1_000)).max(50);
 
 const evidence = z.object({
   claim: z.string().min(1).max(1_000),
@@ -74,6 +77,27 @@ export function dogwatchServer(task: AgentTask, door: Door) {
         reason: z.string().min(1).max(1_000).describe('Why this is needed'),
       },
       (input) => call('run_on_host', input),
+    ),
+    checkpoint: tool(
+      'checkpoint',
+      'Keeps your work outside this container, with a hand-off for the session that may go on from it. Use it after each finished item of a long task. With final: true this session is over after it: end your work then; a fresh session goes on.',
+      {
+        objective: z.string().min(1).max(2_000),
+        done: items.describe('Checklist: what is finished'),
+        remaining: items.describe('Checklist: what is left, in order'),
+        decisions: items,
+        files: z.array(z.string().min(1).max(500)).max(200),
+        blockers: items,
+        final: z.boolean().default(false),
+      },
+      async (input) => {
+        const { folder, commit } = task.workspace;
+        return post(
+          'checkpoint',
+          await packCheckpoint(folder, commit, randomUUID(), input),
+          CHECKPOINT_CONTENT_TYPE,
+        );
+      },
     ),
     report: tool(
       'report',

@@ -25,6 +25,10 @@ export interface ModelRouteOptions {
   budgetMicroUsd: number;
   costMicroUsd: (usage: Usage) => number;
   onUsage: (usage: Usage) => void;
+  /** Waits while the control plane is away: its lease is what allows to spend. */
+  mayCall: () => Promise<boolean>;
+  /** Of the budget, before this route opened. */
+  spentMicroUsd: number;
   /** The spend has reached the budget: no further call will be answered. */
   onBudgetSpent: () => void;
 }
@@ -37,8 +41,8 @@ function refuse(answer: ServerResponse, status: number, type: string, message: s
 
 /** The model door of one run: checks the request, adds the key, streams the reply through, counts what it cost. */
 export function modelRoute(options: ModelRouteOptions) {
-  let spentMicroUsd = 0;
   const redact = createRedactor(options.apiKey === null ? [] : [options.apiKey]);
+  let { spentMicroUsd } = options;
 
   function count(usage: Usage) {
     spentMicroUsd += options.costMicroUsd(usage);
@@ -69,6 +73,8 @@ export function modelRoute(options: ModelRouteOptions) {
 
     // What was checked is what goes out: a doubled key may mean one thing to us and another to the provider.
     const checked = Buffer.from(JSON.stringify(parsed));
+    if (!(await options.mayCall())) return refuse(answer, 403, 'permission_error', 'This run may not go on.');
+    if (answer.destroyed) return;
     const betas = allowedBetas(incoming.headers['anthropic-beta']?.toString());
     const abort = new AbortController();
     answer.on('close', () => abort.abort());

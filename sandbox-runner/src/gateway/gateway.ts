@@ -39,6 +39,12 @@ export interface GatewayGrant extends RouteGrant {
   /** Packages that may be installed; asked when the first one is wanted. */
   locked: () => Promise<LockedPackages>;
   onUsage: (usage: Usage) => void;
+  /** Waits until a model call may be made; false: never again. Absent: always. */
+  mayCall?: () => Promise<boolean>;
+  /** Of the budget, before this gateway opened. */
+  spentMicroUsd?: number;
+  /** The port it had before; 0 or absent: any. */
+  port?: number;
   onBudgetSpent: () => void;
 }
 
@@ -96,6 +102,8 @@ export async function openGateway(
     budgetMicroUsd: Math.round(grant.budgetUsd * 1_000_000),
     costMicroUsd: settings.costMicroUsd,
     onUsage: grant.onUsage,
+    mayCall: grant.mayCall ?? (async () => true),
+    spentMicroUsd: grant.spentMicroUsd ?? 0,
     onBudgetSpent: grant.onBudgetSpent,
   });
   const active = new Set<Promise<void>>();
@@ -198,7 +206,7 @@ export async function openGateway(
   server.timeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, host, resolve);
+    server.listen(grant.port ?? 0, host, resolve);
   });
   const { port } = server.address() as AddressInfo;
   url = `http://${host}:${port}`;

@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { AgentEnd, AgentTask } from '../../image/agent/task.ts';
 import type { SandboxHandlers, ToolAnswer, ToolCall } from '../sandbox.ts';
-import { agentEndSchema, eventSchema, fixHeaderSchema, toolBodySchema } from './door-bodies.ts';
+import { agentEndSchema, fixHeaderSchema, toolBodySchema } from './door-bodies.ts';
+import { checkpointHeaderSchema, sessionEventSchema } from './session-bodies.ts';
 import { readBody } from './upstream.ts';
 
 const MAX_CALL_BYTES = 1024 * 1024;
@@ -72,7 +73,7 @@ export async function openRunDoors(
   let turns = 0;
 
   async function readCall(tool: string, incoming: IncomingMessage): Promise<ToolCall> {
-    if (tool !== 'submit_fix') {
+    if (tool !== 'submit_fix' && tool !== 'checkpoint') {
       const parsed = toolBodySchema.safeParse({
         tool,
         ...(parseJson((await body(incoming, MAX_CALL_BYTES)).toString('utf8')) as object),
@@ -82,9 +83,13 @@ export async function openRunDoors(
     }
     const bytes = await body(incoming, MAX_BUNDLE_BYTES);
     const newline = bytes.indexOf(0x0a);
-    const header = fixHeaderSchema.safeParse(
-      parseJson(bytes.subarray(0, Math.max(0, newline)).toString('utf8')),
-    );
+    const first = parseJson(bytes.subarray(0, Math.max(0, newline)).toString('utf8'));
+    if (tool === 'checkpoint') {
+      const header = checkpointHeaderSchema.safeParse(first);
+      if (!header.success) throw new BadBody('The checkpoint has no readable header.');
+      return { tool, ...header.data, bundle: new Uint8Array(bytes.subarray(newline + 1)) };
+    }
+    const header = fixHeaderSchema.safeParse(first);
     if (!header.success) throw new BadBody('The fix has no readable header.');
     const bundlePath = join(folder, `fix-${++bundles}.bundle`);
     await writeFile(bundlePath, bytes.subarray(newline + 1), { mode: 0o600 });
@@ -110,13 +115,13 @@ export async function openRunDoors(
         case 'tool':
           return send(answer, 200, await answerTool(door.tool, incoming));
         case 'events': {
-          const event = eventSchema.safeParse(
+          const event = sessionEventSchema.safeParse(
             parseJson((await body(incoming, MAX_EVENT_BYTES)).toString('utf8')),
           );
           if (!event.success) throw new BadBody('Not an event.');
           if (event.data.type === 'turn') turns = event.data.turns;
           handlers.onEvent(event.data);
-          return send(answer, 200, {});
+          return send(answer, 200, handlers.judge?.(event.data) ?? {});
         }
         case 'transcript': {
           const line = await body(incoming, MAX_LINE_BYTES);

@@ -1,17 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import type { Artifact } from '../../../core/contracts/artifact.ts';
 import type { RunEndReason, RunRequest } from '../../../core/contracts/run.ts';
+import { backoffMs } from '../../../core/outbox/backoff.ts';
 import { clip } from '../../../core/text/plain.ts';
 import type { Logger } from '../logger.ts';
-import type { Sandbox, SandboxBackend, SandboxEnd, SandboxEvent } from '../sandbox.ts';
-import type { ArtifactStore } from '../worker/artifact-store.ts';
-import type { EventPayload, EventSpool } from '../worker/event-spool.ts';
+import type {
+  Sandbox,
+  SandboxBackend,
+  SandboxEnd,
+  SandboxEvent,
+  SandboxHandlers,
+  SandboxSpec,
+} from '../sandbox.ts';
+import type { ArtifactStore, FetchedArtifact } from '../worker/artifact-store.ts';
+import type { EventPayload, EventSpool, Told } from '../worker/event-spool.ts';
+import { WorkerError } from '../worker/worker-client.ts';
 import { type RunToolDeps, RunTools } from './run-tools.ts';
+import { SessionWatch } from './session-watch.ts';
 
 export interface LiveRunDeps extends RunToolDeps {
-  backend: Pick<SandboxBackend, 'start' | 'runCommand'>;
+  backend: Pick<SandboxBackend, 'start' | 'takeBack' | 'runCommand'>;
   artifacts: Pick<ArtifactStore, 'put' | 'read'>;
-  spool: Pick<EventSpool, 'append'>;
+  spool: Pick<EventSpool, 'append' | 'told'>;
   logger: Logger;
   nowMs: () => number;
   /** Resolves when the agent image is there; rejects with cause and fix. */
@@ -22,6 +32,10 @@ export interface LiveRunDeps extends RunToolDeps {
 const TOOL_TEXT_CHARS = 4_096;
 const SAID_CHARS = 16_000;
 const DETAIL_CHARS = 4_000;
+const ALERT_CHARS = 1_900;
+const LEASE_LOOK_MS = 500;
+const FETCH_TRIES = 5;
+const WORKSPACE_FOLDER = '/workspace/repo';
 
 type EventArguments = [payload: EventPayload, artifacts?: Artifact[]];
 
@@ -35,32 +49,65 @@ interface Stop {
 export class LiveRun {
   readonly request: RunRequest;
   readonly settled: Promise<RunEndReason>;
+  /** Resolves when its sandbox is there. */
+  readonly opened: Promise<void>;
   readonly #deps: LiveRunDeps;
   readonly #tools: RunTools;
-  readonly #startedAtMs: number;
+  readonly #watch: SessionWatch;
+  readonly #told: Told;
+  readonly #acceptedAtMs: number;
+  /** It was begun by an earlier process of this runner, and may live on. */
+  readonly #isTakenBack: boolean;
   readonly #began = Promise.withResolvers<void>();
+  readonly #kept = Promise.withResolvers<void>();
   /** What an eager agent did before we heard that it runs; null once that is told. */
   #early: EventArguments[] | null = [];
   #sandbox: Sandbox | null = null;
   #stop: Stop | null = null;
+  readonly #alerted = new Set<string>();
   #lastSignAtMs: number;
+  /** Model calls that wait for the control plane. */
+  #paused = 0;
+  #ended = false;
 
-  constructor(request: RunRequest, deps: LiveRunDeps) {
+  constructor(request: RunRequest, deps: LiveRunDeps, acceptedAtMs = deps.nowMs(), isTakenBack = false) {
     this.request = request;
     this.#deps = deps;
-    this.#tools = new RunTools(request, deps);
-    this.#startedAtMs = deps.nowMs();
-    this.#lastSignAtMs = this.#startedAtMs;
+    this.#acceptedAtMs = acceptedAtMs;
+    this.#isTakenBack = isTakenBack;
+    this.#told = deps.spool.told(request.id, request.fence);
+    this.#tools = new RunTools(request, deps, this.#told);
+    this.#watch = this.#openWatch();
+    this.#tools.onCheckpoint = (itemsDone) => {
+      if (itemsDone !== null) this.#watch.itemsDone(itemsDone);
+      this.#watch.kept();
+      this.#kept.resolve();
+    };
+    this.#lastSignAtMs = deps.nowMs();
+    this.opened = this.#began.promise;
     this.settled = this.#run();
   }
 
   /** Milliseconds without any sign of life; a tool that we are answering is a sign. */
   silentMs(): number {
-    return this.#tools.busy || !this.#sandbox ? 0 : this.#deps.nowMs() - this.#lastSignAtMs;
+    return this.#tools.busy || this.#paused > 0 || !this.#sandbox
+      ? 0
+      : this.#deps.nowMs() - this.#lastSignAtMs;
+  }
+
+  /** Asks for the work to be kept, once the agent makes its next call; resolves when it is, or when it has ended. */
+  async keep(): Promise<void> {
+    if (!this.request.tools.includes('checkpoint')) return;
+    this.#watch.keepNow(
+      'The runner is about to stop; your work is kept and a fresh session goes on from it.',
+    );
+    await Promise.race([this.#kept.promise, this.settled]);
   }
 
   stop(reason: RunEndReason, detail: string): void {
     if (this.#stop) return;
+    if (reason === 'silent')
+      this.#alert('silent', 'A session gave no sign of life for 10 minutes; it is ended.');
     this.#stop = { reason, detail };
     this.#kill();
   }
@@ -81,49 +128,122 @@ export class LiveRun {
     return this.#end(end);
   }
 
+  #openWatch(): SessionWatch {
+    const { request } = this;
+    return new SessionWatch({
+      startedAtMs: this.#acceptedAtMs,
+      timeoutMs: request.timeoutMs,
+      estimateMs: request.estimateMs,
+      failedCommand: request.fix?.step.command ?? null,
+      workspaceFolder: WORKSPACE_FOLDER,
+      mayCheckpoint: request.tools.includes('checkpoint'),
+      alert: (rule, text) => this.#alert(rule, text),
+      stop: (reason, detail) => this.stop(reason, detail),
+    });
+  }
+
+  #alert(rule: string, text: string): void {
+    if (this.#alerted.has(rule)) return;
+    this.#alerted.add(rule);
+    this.#append({ type: 'alert', data: { rule, text: clip(this.#deps.redact(text), ALERT_CHARS) } });
+  }
+
+  /** Without a fresh lease nothing is spent: calls wait, and waiting is not silence. */
+  async #mayCall(): Promise<boolean> {
+    const { leaseClock, sleep } = this.#deps;
+    this.#paused += 1;
+    try {
+      while (!leaseClock.isFresh(this.request.id)) {
+        if (this.#stop || this.#ended) return false;
+        await sleep(LEASE_LOOK_MS);
+      }
+      return !this.#stop;
+    } finally {
+      this.#paused -= 1;
+      this.#lastSignAtMs = this.#deps.nowMs();
+    }
+  }
+
+  async #checkpoint(): Promise<NonNullable<SandboxSpec['checkpoint']> | null> {
+    const { id, checkpoint } = this.request;
+    if (checkpoint === null) return null;
+    const { head, uncommitted, bundle } = checkpoint;
+    if (bundle === null) return { head, uncommitted, bundle: null };
+    const fetched = await this.#fetched(id, bundle.sha256);
+    if (!fetched.ok) throw new Error('the checkpoint of the session before arrived altered');
+    return { head, uncommitted, bundle: fetched.bytes };
+  }
+
+  /** A Worker that is away for a moment must not cost the work of a session. */
+  async #fetched(run: string, sha256: string): Promise<FetchedArtifact> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#deps.artifacts.read(run, sha256);
+      } catch (error) {
+        if (!(error instanceof WorkerError) || !error.retryable || tries >= FETCH_TRIES) throw error;
+        await this.#deps.sleep(backoffMs(tries, this.#deps.random(), null));
+      }
+    }
+  }
+
   async #session(): Promise<SandboxEnd> {
     const { request } = this;
     await this.#deps.imageReady();
     if (this.#stop) throw new Error(this.#stop.detail);
     const { id: run, fence, group, model, budgetUsd, maxTurns, timeoutMs, charter, prompt } = request;
     const { workspace, identity, routes, credentials, tools } = request;
-    const sandbox = await this.#deps.backend.start(
-      {
-        run,
-        fence,
-        group,
-        model,
-        budgetUsd,
-        maxTurns,
-        timeoutMs,
-        charter,
-        prompt,
-        workspace,
-        identity,
-        routes,
-        credentials,
-        tools,
-        mirror: () => this.#deps.remotes.withCommit(workspace, workspace.commit),
+    const spec: SandboxSpec = {
+      run,
+      fence,
+      group,
+      model,
+      budgetUsd,
+      maxTurns,
+      timeoutMs,
+      charter,
+      prompt,
+      workspace,
+      identity,
+      routes,
+      credentials,
+      tools,
+      mirror: () => this.#deps.remotes.withCommit(workspace, workspace.commit),
+      checkpoint: this.#isTakenBack ? null : await this.#checkpoint(),
+      spentMicroUsd: this.#told.spentMicroUsd,
+    };
+    const handlers: SandboxHandlers = {
+      onTool: async (call) => {
+        this.#lastSignAtMs = this.#deps.nowMs();
+        await this.#began.promise;
+        return this.#tools.call(call);
       },
-      {
-        onTool: async (call) => {
-          this.#lastSignAtMs = this.#deps.nowMs();
-          await this.#began.promise;
-          return this.#tools.call(call);
-        },
-        onEvent: (event) => this.#onEvent(event),
-        onUsage: (usage) => {
-          this.#lastSignAtMs = this.#deps.nowMs();
-          this.#append({ type: 'usage', data: usage });
-        },
+      onEvent: (event) => this.#onEvent(event),
+      judge: (event) => this.#watch.judge(event, this.#deps.nowMs()),
+      mayCall: () => this.#mayCall(),
+      onUsage: (usage) => {
+        this.#lastSignAtMs = this.#deps.nowMs();
+        this.#append({ type: 'usage', data: usage });
       },
-    );
+    };
+    const sandbox = await this.#open(spec, handlers);
+    if (sandbox === null) {
+      const detail = 'the runner was restarted, and the session did not outlive it';
+      this.#stop ??= { reason: 'interrupted', detail };
+      return { reason: 'canceled', detail, turns: 0, durationMs: 0, transcriptPath: null };
+    }
     this.#sandbox = sandbox;
     this.#lastSignAtMs = this.#deps.nowMs();
     const { imageTag: image, imageDigest, container } = sandbox;
-    this.#begin([{ type: 'started', data: { image, imageDigest, container } }]);
+    this.#begin(this.#told.started ? null : [{ type: 'started', data: { image, imageDigest, container } }]);
     if (this.#stop) this.#kill();
     return sandbox.ended;
+  }
+
+  async #open(spec: SandboxSpec, handlers: SandboxHandlers): Promise<Sandbox | null> {
+    const { backend, nowMs } = this.#deps;
+    if (!this.#isTakenBack) return backend.start(spec, handlers);
+    const timeoutMs = Math.max(1, spec.timeoutMs - (nowMs() - this.#acceptedAtMs));
+    return (await backend.takeBack?.({ ...spec, timeoutMs }, handlers)) ?? null;
   }
 
   #begin(first: EventArguments | null): void {
@@ -144,7 +264,7 @@ export class LiveRun {
 
   #onEvent(event: SandboxEvent): void {
     this.#lastSignAtMs = this.#deps.nowMs();
-    if (event.type === 'turn') return;
+    if (event.type === 'turn' || event.type === 'compacted') return;
     if (event.type === 'said')
       return this.#append({ type: 'said', data: { text: clip(this.#deps.redact(event.text), SAID_CHARS) } });
     const { id, name, phase, input, output, durationMs } = event;
@@ -180,9 +300,10 @@ export class LiveRun {
   }
 
   async #end(end: SandboxEnd): Promise<RunEndReason> {
+    this.#ended = true;
     this.#begin(null);
     const transcript = await this.#transcript(end.transcriptPath);
-    const { reason, detail } = endOf(end, this.#stop, this.#tools.resultGiven);
+    const { reason, detail } = endOf(end, this.#stop, this.#tools);
     this.#append(
       {
         type: 'ended',
@@ -190,7 +311,7 @@ export class LiveRun {
           reason,
           detail: clip(this.#deps.redact(detail), DETAIL_CHARS),
           turns: end.turns,
-          durationMs: Math.max(0, Math.round(end.durationMs || this.#deps.nowMs() - this.#startedAtMs)),
+          durationMs: Math.max(0, Math.round(end.durationMs || this.#deps.nowMs() - this.#acceptedAtMs)),
           transcript,
         },
       },
@@ -204,8 +325,10 @@ export class LiveRun {
 export function endOf(
   end: Pick<SandboxEnd, 'reason' | 'detail'>,
   stop: { reason: RunEndReason; detail: string } | null,
-  resultGiven: boolean,
+  { resultGiven, handedOff }: { resultGiven: boolean; handedOff: boolean },
 ): { reason: RunEndReason; detail: string } {
+  if (handedOff && !resultGiven && (end.reason === 'completed' || end.reason === 'timeout'))
+    return { reason: 'handed_off', detail: end.detail };
   if (end.reason === 'completed')
     return resultGiven
       ? { reason: 'completed', detail: end.detail }

@@ -23,6 +23,15 @@ export interface RunState {
 const SILENT_MS = 10 * 60_000;
 const WATCH_EVERY_MS = 15_000;
 
+async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([work, patience]);
+  clearTimeout(timer);
+}
+
 /** Which runs are here: takes them, ends them, holds their leases. */
 export class RunManager {
   readonly #deps: RunManagerDeps;
@@ -36,22 +45,17 @@ export class RunManager {
     this.#watch.unref();
   }
 
-  /** Ends what an earlier process of this runner left unfinished: its containers are gone with it. */
+  /**
+   * Takes back what an earlier process of this runner left running; what did not outlive it has ended. Their leases
+   * are renewed with the first heartbeat; until then nothing is done in their name.
+   */
   recover(): void {
-    for (const record of this.#deps.records.unfinished()) {
-      const { id, fence } = record.request;
-      this.#deps.spool.append(id, fence, {
-        type: 'ended',
-        data: {
-          reason: 'crashed',
-          detail: 'the runner was restarted while the session ran',
-          turns: 0,
-          durationMs: Math.max(0, this.#deps.nowMs() - record.acceptedAt),
-          transcript: null,
-        },
-      });
-      this.#finish(record, 'crashed');
-    }
+    for (const record of this.#deps.records.unfinished()) this.#launch(record, true);
+  }
+
+  /** Resolves when each session of an earlier process is taken back, or known to be gone. */
+  async recovered(): Promise<void> {
+    await Promise.all([...this.#live.values()].map((run) => Promise.race([run.opened, run.settled])));
   }
 
   get running(): number {
@@ -102,10 +106,13 @@ export class RunManager {
     );
   }
 
-  #launch(record: RunRecord): void {
-    const run = new LiveRun(record.request, this.#deps);
+  #launch(record: RunRecord, isTakenBack = false): void {
+    const run = new LiveRun(record.request, this.#deps, record.acceptedAt, isTakenBack);
     this.#live.set(record.request.id, run);
-    this.#deps.logger.info('run started', { run: record.request.id, group: record.request.group });
+    this.#deps.logger.info(isTakenBack ? 'run found' : 'run started', {
+      run: record.request.id,
+      group: record.request.group,
+    });
     void run.settled.then((reason) => {
       this.#deps.logger.info('run ended', { run: record.request.id, reason });
       if (this.#live.get(record.request.id) === run) this.#live.delete(record.request.id);
@@ -143,16 +150,13 @@ export class RunManager {
       if (run.silentMs() > SILENT_MS) run.stop('silent', 'no sign of life for 10 minutes');
   }
 
-  /** Takes nothing new, ends what runs, and waits for the ends to be on disk, but not for ever. */
+  /** Takes nothing new, lets what runs finish or be kept, ends the rest, and waits for the ends to be on disk; all of it bounded. */
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
     clearInterval(this.#watch);
-    this.stopAll('the runner is shutting down');
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
-    });
-    await Promise.race([Promise.all([...this.#live.values()].map(({ settled }) => settled)), patience]);
-    clearTimeout(timer);
+    const runs = [...this.#live.values()];
+    await within(timeoutMs / 2, Promise.all(runs.map((run) => run.keep())));
+    for (const run of runs) run.stop('interrupted', 'the runner is shutting down');
+    await within(timeoutMs / 2, Promise.all(runs.map(({ settled }) => settled)));
   }
 }

@@ -3,7 +3,9 @@ import { type RunOnHostDeps, runOnHost } from '../hosts/run-on-host-tool.ts';
 import type { Logger } from '../logger.ts';
 import { KeyedMutex } from '../mutex.ts';
 import type { ToolAnswer, ToolCall } from '../sandbox.ts';
+import type { Told } from '../worker/event-spool.ts';
 import { WorkerError } from '../worker/worker-client.ts';
+import { keepCheckpoint } from './checkpoint-tool.ts';
 import { readLines } from './read-artifact-tool.ts';
 import { type RelayDeps, relay } from './relay-tool.ts';
 import { decideReport, type ReportState } from './report-tool.ts';
@@ -19,16 +21,27 @@ export class RunTools {
   #reportState: ReportState = 'open';
   #resultGiven = false;
   #fixAccepted = false;
+  #handedOff = false;
   #inFlight = 0;
+  /** Told of each checkpoint: how many items of its checklist are done; null: the agent wrote none. */
+  onCheckpoint: (itemsDone: number | null) => void = () => {};
 
-  constructor(request: RunRequest, deps: RunToolDeps) {
+  constructor(request: RunRequest, deps: RunToolDeps, told: Pick<Told, 'resultGiven' | 'fixAccepted'>) {
     this.#request = request;
     this.#deps = deps;
+    this.#resultGiven = told.resultGiven;
+    this.#reportState = told.resultGiven ? 'closed' : 'open';
+    this.#fixAccepted = told.fixAccepted;
   }
 
   /** Whether a result, valid or not, went to the Worker. */
   get resultGiven(): boolean {
     return this.#resultGiven;
+  }
+
+  /** Whether the session gave its work over to a fresh one. */
+  get handedOff(): boolean {
+    return this.#handedOff;
   }
 
   get busy(): boolean {
@@ -61,6 +74,8 @@ export class RunTools {
         return this.#submitFix(call);
       case 'run_on_host':
         return runOnHost(this.#request, call.input, this.#deps);
+      case 'checkpoint':
+        return this.#checkpoint(call);
     }
   }
 
@@ -74,6 +89,13 @@ export class RunTools {
       this.#deps.spool.append(id, fence, { type: 'result', data: { value: decision.value } });
     }
     return { text: decision.text, isError: decision.kind !== 'accept' };
+  }
+
+  async #checkpoint(call: Extract<ToolCall, { tool: 'checkpoint' }>): Promise<ToolAnswer> {
+    const answer = await keepCheckpoint(this.#request, call, this.#deps);
+    this.#handedOff ||= call.input?.final ?? false;
+    this.onCheckpoint(call.input?.done.length ?? null);
+    return answer;
   }
 
   async #readArtifact(input: Extract<ToolCall, { tool: 'read_artifact' }>['input']): Promise<ToolAnswer> {

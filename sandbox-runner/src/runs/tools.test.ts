@@ -159,13 +159,24 @@ describe('starting', () => {
 describe('ending', () => {
   test('keeps the cause: ours outranks a kill, the container its own death', () => {
     const stop = { reason: 'lease_lost', detail: 'gone' } as const;
-    expect(endOf({ reason: 'canceled', detail: '' }, stop, false)).toEqual(stop);
-    expect(endOf({ reason: 'out_of_memory', detail: 'oom' }, stop, false).reason).toBe('out_of_memory');
-    expect(endOf({ reason: 'timeout', detail: '30 min' }, null, true)).toEqual({
+    expect(endOf({ reason: 'canceled', detail: '' }, stop, { resultGiven: false, handedOff: false })).toEqual(
+      stop,
+    );
+    expect(
+      endOf({ reason: 'out_of_memory', detail: 'oom' }, stop, { resultGiven: false, handedOff: false })
+        .reason,
+    ).toBe('out_of_memory');
+    expect(
+      endOf({ reason: 'timeout', detail: '30 min' }, null, { resultGiven: true, handedOff: false }),
+    ).toEqual({
       reason: 'timeout',
       detail: '30 min',
     });
-    expect(endOf({ reason: 'completed', detail: '' }, null, true).reason).toBe('completed');
-    expect(endOf({ reason: 'completed', detail: '' }, null, false).reason).toBe('no_result');
+    expect(
+      endOf({ reason: 'completed', detail: '' }, null, { resultGiven: true, handedOff: false }).reason,
+    ).toBe('completed');
+    expect(
+      endOf({ reason: 'completed', detail: '' }, null, { resultGiven: false, handedOff: false }).reason,
+    ).toBe('no_result');
   });
 });

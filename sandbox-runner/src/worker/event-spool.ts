@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type Artifact, artifactSchema } from '../../../core/contracts/artifact.ts';
 import { type RunnerEvent, runnerEventSchema } from '../../../core/contracts/run.ts';
+import { costMicroUsd } from '../../../core/cost/prices.ts';
 import { appendDurably, completeLines } from '../durable-file.ts';
 
 type Payload<E> = E extends { type: infer T; data: infer D } ? { type: T; data: D } : never;
@@ -20,12 +21,23 @@ const lineSchema = z.union([
   z.object({ acknowledged: z.number().int() }),
 ]);
 
+/** What was told of a session so far; an earlier process may have told it. */
+export interface Told {
+  started: boolean;
+  resultGiven: boolean;
+  fixAccepted: boolean;
+  spentMicroUsd: number;
+}
+
+const nothingTold: Told = { started: false, resultGiven: false, fixAccepted: false, spentMicroUsd: 0 };
+
 class Stream {
   readonly run: string;
   readonly fence: number;
   readonly path: string;
   pending: SpooledEvent[] = [];
   lastSeq = 0;
+  told: Told = { ...nothingTold };
   ended = false;
 
   constructor(run: string, fence: number, path: string) {
@@ -37,7 +49,12 @@ class Stream {
   take(spooled: SpooledEvent): void {
     this.pending.push(spooled);
     this.lastSeq = spooled.event.seq;
-    this.ended ||= spooled.event.type === 'ended';
+    const { event } = spooled;
+    this.ended ||= event.type === 'ended';
+    this.told.started ||= event.type === 'started';
+    this.told.resultGiven ||= event.type === 'result';
+    this.told.fixAccepted ||= event.type === 'intent';
+    if (event.type === 'usage') this.told.spentMicroUsd += costMicroUsd(event.data);
   }
 
   acknowledge(seq: number): void {
@@ -139,6 +156,10 @@ export class EventSpool {
       appendDurably(stream.path, JSON.stringify({ acknowledged: upTo }));
     stream.acknowledge(upTo);
     this.#forgetIfDone(stream);
+  }
+
+  told(run: string, fence: number): Told {
+    return { ...(this.#streams.get(`${run}.${fence}`)?.told ?? nothingTold) };
   }
 
   /** Runs of which something is still to be told. */
