@@ -84,6 +84,12 @@ describe('the signature', () => {
     const again = await deliver(request);
     expect(again.status).toBe(401);
     expect(await codeOf(again)).toBe('signature_replayed');
+    const refused = await until(() =>
+      env.DB.prepare(`SELECT data FROM audit WHERE action = 'runner_unauthorized' AND data LIKE ?`)
+        .bind('%signature_replayed%')
+        .first<{ data: string }>(),
+    );
+    expect(refused?.data).toContain('/runner/events');
   });
 });
 
