@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { agentSchema } from '../core/contracts/agent.ts';
+import { COMMAND_TABLE } from '../core/hosts/command-table.ts';
 
 const here = new URL('.', import.meta.url);
 const folders = readdirSync(here).filter((name) => statSync(new URL(name, here)).isDirectory());
@@ -65,6 +66,14 @@ describe('access matrix', () => {
 
   it('gives a relay tool to exactly those who may write to somebody', () => {
     for (const agent of agents.values()) expect(agent.tools.includes('relay')).toBe(agent.relay.length > 0);
+  });
+
+  it('lets agents undo on hosts only what the table of commands knows as reversible', () => {
+    const known = COMMAND_TABLE.filter((line) => line.class === 'reversible').map(({ name }) => name);
+    for (const agent of agents.values()) {
+      for (const name of agent.host_commands.reversible) expect(known).toContain(name);
+      if (agent.hosts.length === 0) expect(agent.host_commands.reversible).toEqual([]);
+    }
   });
 
   it('gives a host tool to exactly those who have a host', () => {

@@ -83,6 +83,27 @@ describe('events of a runner', () => {
       ]);
     }));
 
+  test('commands on hosts are audited, whatever became of them', () =>
+    withRun((store, run) => {
+      const record = {
+        host: 'staging',
+        argv: ['sh'],
+        command: null,
+        class: 'unlisted' as const,
+        reason: 'r',
+        decision: 'refused' as const,
+        code: 'unlisted' as const,
+        exitCode: null,
+        durationMs: 0,
+        outputBytes: 0,
+        log: null,
+      };
+      expect(store.receive(toldBy(run, 3, [started, { type: 'host_command', data: record }]), 10)).toBe(2);
+      const rows = store.projections.next(100).filter(({ projection }) => projection.table === 'audit');
+      expect(JSON.stringify(rows.at(-1))).toContain('host_command');
+      expect(toIncident(store)).toHaveLength(1);
+    }));
+
   test('a session that ends without a report, or with one outside the contract, has failed', () =>
     withRun((store, run) => {
       store.receive(

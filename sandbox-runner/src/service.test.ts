@@ -171,6 +171,17 @@ describe('the doors', () => {
     expect(text).not.toContain(runnerKeys.signingKey.d);
   });
 
+  test('a host is probed for the Worker only, and one that nobody knows is said to be so', async () => {
+    const { url } = await start(untilKilled);
+    expect((await fetch(`${url}/v1/probes`, { method: 'POST', body: '{"host":"staging"}' })).status).toBe(
+      401,
+    );
+    expect((await ask('POST', '/v1/probes', { name: 'staging' })).status).toBe(400);
+    const answer = await ask('POST', '/v1/probes', { host: 'staging' });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ outcome: 'failed', host: 'staging', code: 'unknown_host' });
+  });
+
   test('an unreachable code host is a 503 that may be asked again, without the PAT', async () => {
     const outcome = await startAndSubmit();
     host = 'http://127.0.0.1:9';
@@ -213,6 +224,51 @@ async function startAndSubmit() {
 }
 
 describe('a run', () => {
+  test('may ask for commands on the hosts it was given, and each is told, refused ones too', async () => {
+    const answers: ToolAnswer[] = [];
+    const key = {
+      address: '127.0.0.1',
+      port: 1,
+      user: 'ops',
+      identityFile: '/nonexistent',
+      groups: ['cody'],
+    };
+    const hosts = { staging: { ...key, hostKeys: ['ssh-ed25519 AAAA'] } };
+    await start(
+      async ({ handlers }) => {
+        for (const argv of [['sh'], ['docker', 'rm', 'web']])
+          answers.push(
+            await handlers.onTool({
+              tool: 'run_on_host',
+              key: argv.join(),
+              input: { host: 'staging', argv, reason: `for ${PAT}` },
+            }),
+          );
+        return {};
+      },
+      { RUNNER_HOSTS: JSON.stringify(hosts) },
+    );
+    const hostRights = { hosts: ['staging'], reversible: [] };
+    await put(runRequest('hosts', { tools: ['run_on_host'], hostRights }));
+    await worker.waitFor('ended');
+    expect(answers.map(({ isError }) => isError)).toEqual([true, false]);
+    const told = worker.events.filter(({ type }) => type === 'host_command' || type === 'intent');
+    expect(told).toMatchObject([
+      { type: 'host_command', data: { decision: 'refused', code: 'unlisted', argv: ['sh'] } },
+      { type: 'intent', data: { body: { kind: 'host_command', argv: ['docker', 'rm', 'web'] } } },
+      { type: 'host_command', data: { decision: 'awaits_permission', class: 'irreversible' } },
+    ]);
+    expect(JSON.stringify(worker.events)).not.toContain(PAT);
+    const intent = told[1]?.type === 'intent' ? told[1].data : null;
+    const outcome = await ask('PUT', `/v1/intents/${intent?.id}`, { ...intent, intent });
+    expect(await outcome.json()).toMatchObject({
+      outcome: 'refused',
+      code: expect.stringMatching(/unreach|ssh/),
+    });
+    const health = await (await fetch(`${runner?.url}/health`)).json();
+    expect(health.problems.join()).toContain('host staging');
+  });
+
   test('tells everything in order, its transcript before its end', async () => {
     const transcript = join(folder.path, 'transcript.jsonl');
     writeFileSync(transcript, `{"say":"${PAT}"}\n`);

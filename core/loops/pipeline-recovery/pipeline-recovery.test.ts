@@ -295,6 +295,31 @@ describe('events out of place', () => {
     expect(world.state.episode?.attempts[0]?.proposal).toBeNull();
   });
 
+  it('journals a host command as ignored, and permits none', () => {
+    const world = new World();
+    world.failed(10);
+    world.evidence(10);
+    world.judge();
+    const run = world.startFix();
+    const body = {
+      kind: 'host_command' as const,
+      host: 'staging',
+      target: '0'.repeat(64),
+      argv: ['docker', 'rm', 'web'],
+      command: 'docker rm',
+      group: 'sam',
+      reason: 'r',
+    };
+    const before = canonicalJson(world.state);
+    world.send({ type: 'intent_submitted', data: { ...world.intent(run), body } });
+    expect(canonicalJson(world.state)).toBe(before);
+    expect(world.count('perform_intent')).toBe(0);
+    expect(world.facts.at(-1)?.fact).toMatchObject({
+      type: 'event_ignored',
+      data: { event: 'intent_submitted' },
+    });
+  });
+
   it('does not count a green build from another commit than the submitted one', () => {
     const world = untilPullRequest();
     const other = world.pullRequestBuild(1);
