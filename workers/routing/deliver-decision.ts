@@ -21,6 +21,8 @@ export async function deliverDecision(
   const by = await subjects.ref(event.payload.by || 'operator');
   if (by === null) throw new Error('a decision without a person');
   const stub = incidentStub(env, incident);
+  const recorded = async () => hasRecorded((await stub.view())?.journal ?? [], attempt, verdict);
+  const wasBefore = await recorded();
   const { status } = await stub.receive({
     id: event.id,
     key: null,
@@ -28,18 +30,24 @@ export async function deliverDecision(
     event: { type: 'approval_given', data: { attempt, verdict, by, via } },
     subjects: subjects.texts,
   });
-  const counted = status !== 'unknown' && hasRecorded((await stub.view())?.journal ?? [], attempt, verdict);
-  if (callback !== null)
-    await telegramStub(env).answerCallback(
-      callback,
-      counted ? `${verdict === 'approved' ? 'Approved' : 'Denied'}.` : 'That no longer waits for a decision.',
-    );
+  const counted = wasBefore ? 'before' : (await recorded()) ? 'now' : 'not';
+  const { reason, toast } = answerTo(verdict, counted);
+  if (callback !== null) await telegramStub(env).answerCallback(callback, toast);
   if (status === 'unknown') return { status: 'ignored', target: null, reason: 'no such incident' };
-  return {
-    status: 'delivered',
-    target: incident,
-    reason: counted ? verdict : 'it no longer waited for a decision',
-  };
+  return { status: 'delivered', target: incident, reason };
+}
+
+/** What is said at the button, and what the delivery records. A second press must not read like a second approval. */
+export function answerTo(
+  verdict: Decision['verdict'],
+  counted: 'now' | 'before' | 'not',
+): { reason: string; toast: string } {
+  if (counted === 'not')
+    return { reason: 'it no longer waited for a decision', toast: 'That no longer waits for a decision.' };
+  const word = verdict === 'approved' ? 'Approved' : 'Denied';
+  return counted === 'now'
+    ? { reason: verdict, toast: `${word}.` }
+    : { reason: `${verdict} before`, toast: `${word} already.` };
 }
 
 /** Whether the incident’s journal holds this verdict on this attempt. */
