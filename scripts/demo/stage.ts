@@ -43,6 +43,8 @@ export interface StageOptions {
 }
 
 const PROJECT = 'shop';
+/** A defect may be an endless loop; nobody watches a demo for an hour. */
+const STEP_TIMEOUT_MS = 120_000;
 const secret = (): string => randomBytes(18).toString('base64url');
 
 /** Starts the stage, part by part; what was started is stopped again when a later part fails. */
@@ -98,6 +100,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       ciEnv: { ...hostNetwork(process.env).ciEnv, ...options.ciEnv },
       npmCacheDir: join(root, '.dogwatch/npm-cache'),
       npmRegistryUrl,
+      stepTimeoutMs: STEP_TIMEOUT_MS,
     });
     undo.push(azure.close);
     await azure.createRepository({

@@ -90,7 +90,7 @@ export function planProof(options: {
     };
 
   const isTestFile = testFileRule(commandTexts(command, trees.base.packageJson));
-  if (restoresTestsOnly(options, isTestFile))
+  if (restoresOnly(options, isTestFile))
     return {
       ok: true,
       kind: 'command',
@@ -132,17 +132,21 @@ function commandTexts(command: string, packageJson: string | null): string[] {
   return [command, ...[...reachedScripts(command, scripts)].map((name) => scripts[name] ?? '')];
 }
 
+/** What decides how the product is run, and is no product: no test can be told to fail by it alone. */
+const SETTINGS =
+  /(?:^|\/)(?:package\.json|(?:package-lock|npm-shrinkwrap)\.json|[tj]sconfig[^/]*\.json|\.[\w-]+rc(?:\.\w+)?|[\w.-]+\.config\.[cm]?[jt]s)$/;
+
 /**
- * Whether a fix only puts back lines of tests that recent commits changed: the expectation itself was the fault. No
- * new test can show that; the command red before and green after does. Nothing may be taken away in exchange, and
- * not a line may be new.
+ * Whether a fix only puts back lines of tests or settings that recent commits changed: the expectation itself, or the
+ * way the tests are started, was the fault. No new test can show that; the command red before and green after does.
+ * Nothing may be taken away in exchange, and not a line may be new.
  */
-function restoresTestsOnly(
+function restoresOnly(
   { net, netLines, earlier }: Pick<Parameters<typeof planProof>[0], 'net' | 'netLines' | 'earlier'>,
   isTestFile: (path: string) => boolean,
 ): boolean {
   return net.every(({ path, status }) => {
-    if (!isTestFile(path) || status !== 'modified') return false;
+    if (!(isTestFile(path) || SETTINGS.test(path)) || status !== 'modified') return false;
     const lines = netLines.filter((line) => line.path === path);
     const added = lines.filter(({ kind, text }) => kind === 'added' && !IDLE_LINE.test(text));
     const removed = lines.filter(({ kind, text }) => kind === 'removed' && !IDLE_LINE.test(text));

@@ -2,6 +2,7 @@
  * Plays a developer who is handed a failed build: reproduce it, find what the latest commits changed, undo or mend
  * the guilty lines, prove it by a test, commit, submit, report.
  */
+import { stepKind } from '../../../core/evidence/step-command.ts';
 import { candidates } from './cody/candidates.ts';
 import { commit, isRefused, report, type Story, submit } from './cody/finish.ts';
 import { fixCommands, fixers } from './cody/fixers.ts';
@@ -70,7 +71,7 @@ export function* fixFailure(task: FixTask): Plan<string> {
   const fixedPaths = result.kept.flatMap((kept) => kept.applied.paths);
   const proofCommand = fixedPaths.some(isManifest) ? `${installCommand(repository)} && ${command}` : command;
   const proving = { bench, command: proofCommand, before, fixedPaths, knownFiles: repository.files };
-  const test = before.kind === 'test' ? yield* proveByTest(proving) : undefined;
+  const test = needsTest(before, command) ? yield* proveByTest(proving) : undefined;
   yield* satisfyOtherChecks(command, repository, [...fixedPaths, ...(test ? [test.file] : [])]);
   return yield* deliver(task, { ...facts, result, test });
 }
@@ -90,6 +91,14 @@ function* reproduce(task: FixTask, repository: Repository): Plan<{ command: stri
     command,
     before: yield* run(command, repository.root, 'Run it once more, in case it comes and goes'),
   };
+}
+
+/** A test command that hangs or cannot load anything names no test, and needs one all the same. */
+function needsTest(before: FailureReport, command: string): boolean {
+  return (
+    before.kind === 'test' ||
+    (before.kind === 'other' && stepKind({ name: '', command, failingTests: [] }) === 'test')
+  );
 }
 
 const maxTestsRead = 3;
@@ -188,9 +197,11 @@ function* deliver(task: FixTask, work: Work): Plan<string> {
 }
 
 function refusedStory(story: Story, refusal: string): Story {
+  const reason = refusal.replace(/\s+/g, ' ').trim();
   return {
     ...story,
     outcome: 'not_diagnosable',
+    rootCause: `Likely ${story.rootCause.slice(0, 130)} But a fix of it was refused: ${reason}`.slice(0, 300),
     confidence: Math.min(story.confidence, 0.4),
     finding: `${story.finding} The fix was refused: ${refusal.slice(0, 1_500)}`,
     alternatives: [

@@ -55,6 +55,36 @@ export function findTitledCalls(text: string, title: string): TitledCall[] {
   });
 }
 
+/** Properties of an object that holds tests by their titles, one or more whole lines each: `'adds up': () => …,`. */
+export function findTitledProperties(text: string, title: string): TitledCall[] {
+  const mask = codeMask(text);
+  return [...text.matchAll(/^[ \t]*(?:async\s+)?(["'`])/gm)].flatMap((match) => {
+    const quote = match[1] ?? "'";
+    const start = match.index + match[0].length - 1;
+    const end = quote === '`' ? templateEnd(text, start) : stringEnd(text, start, quote);
+    if (unescapeText(text.slice(start + 1, end - 1)) !== title || !/^\s*[:(]/.test(text.slice(end)))
+      return [];
+    const last = propertyEnd(text, mask, end);
+    return last < 0 ? [] : [{ block: { start: match.index, end: last }, title: { start, end }, quote }];
+  });
+}
+
+/** Just past the comma that ends a property, or before the bracket that ends its object; -1 within a line. */
+function propertyEnd(text: string, mask: Uint8Array, from: number): number {
+  let depth = 0;
+  for (let at = from; at < text.length; at += 1) {
+    if (mask[at] !== 1) continue;
+    const char = text[at] ?? '';
+    if (')]}'.includes(char)) depth -= 1;
+    if ('([{'.includes(char)) depth += 1;
+    const isOver = depth < 0 || (depth === 0 && char === ',');
+    if (!isOver) continue;
+    const end = depth < 0 ? text.slice(0, at).trimEnd().length : at + 1;
+    return text.slice(end, lineEnd(text, end)).trim() === '' ? end : -1;
+  }
+  return -1;
+}
+
 /** The whole call statement that begins on `line` (1-based): for plain assertions. */
 export function callStatementAt(text: string, line: number): Span | undefined {
   const mask = codeMask(text);

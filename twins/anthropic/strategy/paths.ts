@@ -46,6 +46,6 @@ export function withoutExtension(path: string): string {
 
 /** Relative specifiers that a module imports, requires, or names as a file to read. */
 export function importsOf(text: string): string[] {
-  const pattern = /(?:from\s*|import\s*\(?\s*|require\s*\(\s*|new URL\(\s*)['"](\.{1,2}\/[^'"]+)['"]/g;
+  const pattern = /(?:from\s*|import\s*\(?\s*|require\s*\(\s*|new URL\(\s*)['"](\.{1,2}(?:\/[^'"]*)?)['"]/g;
   return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
 }

@@ -1,5 +1,12 @@
 /** Writes a regression test out of a failing one: a copy beside it, under a title of its own, with the same expectation. */
-import { callStatementAt, codeMask, findTitledCalls, type Span, type TitledCall } from './js-blocks.ts';
+import {
+  callStatementAt,
+  codeMask,
+  findTitledCalls,
+  findTitledProperties,
+  type Span,
+  type TitledCall,
+} from './js-blocks.ts';
 import type { FailingTest } from './reports/failing-test.ts';
 import type { TextEdit } from './undo-edit.ts';
 import { occurrences } from './undo-edit.ts';
@@ -10,7 +17,21 @@ export type NewTest = { edit: TextEdit; title: string; basedOn: string };
 export function writeRegressionTest(text: string, failing: FailingTest): NewTest | undefined {
   const call = findFailingCall(text, failing);
   if (call) return copyCall(text, call, failing);
+  const property = titleCandidates(failing).flatMap((title) => findTitledProperties(text, title))[0];
+  if (property) return copyCall(text, property, failing);
   return copyLoop(text, failing);
+}
+
+/** Titles of the tests in a file, in order. */
+export function titlesIn(text: string): string[] {
+  const calls = text.matchAll(/^\s*(?:test|it)\s*\(\s*(?:'([^'\n]+)'|"([^"\n]+)"|`([^`$]+)`)/gm);
+  return [...calls].map(([, single, double, template]) => single ?? double ?? template ?? '');
+}
+
+/** The first line, from 1, on which a statement asserts something. */
+export function firstAssertion(text: string): number | undefined {
+  const index = text.split('\n').findIndex((line) => /^\s*(?:assert\b[\w.]*|expect|t\.\w+)\s*\(/.test(line));
+  return index < 0 ? undefined : index + 1;
 }
 
 /** A failing plain script has no titles: its failing assertion is said once more, before the first one, with a message. */
@@ -83,7 +104,10 @@ function copyCall(text: string, call: TitledCall, failing: FailingTest): NewTest
   const title = freshTitle(text, rawTitle, failing.message);
   const offset = call.title.start - call.block.start;
   const copy = `${block.slice(0, offset)}${call.quote}${title}${call.quote}${block.slice(offset + call.title.end - call.title.start)}`;
-  const gap = block.includes('\n') ? '\n\n' : '\n';
+  const line = block.includes('\n') ? '\n\n' : '\n';
+  // A property that is the last of its object may lack its comma.
+  const isProperty = /^\s*[:(]/.test(text.slice(call.title.end));
+  const gap = isProperty && !block.endsWith(',') ? `,${line}` : line;
   return unlessAmbiguous(text, { oldText: block, newText: `${block}${gap}${copy}` }, title, rawTitle);
 }
 

@@ -1,12 +1,18 @@
 /** Adds a regression test and sees it red without the fix and green with it. */
 import type { FailureReport } from '../failure-report.ts';
-import { isTestFile } from '../paths.ts';
+import { importsOf, isTestFile, resolveImport, stem, withoutExtension } from '../paths.ts';
 import type { Plan } from '../plan.ts';
 import type { FailingTest } from '../reports/failing-test.ts';
 import type { NewFile } from '../write-load-test.ts';
 import { writeLoadTest } from '../write-load-test.ts';
 import type { NewTest } from '../write-test.ts';
-import { isWholeFile, writeRegressionAssertion, writeRegressionTest } from '../write-test.ts';
+import {
+  firstAssertion,
+  isWholeFile,
+  titlesIn,
+  writeRegressionAssertion,
+  writeRegressionTest,
+} from '../write-test.ts';
 import { run } from './run-command.ts';
 import { bash, quote } from './shell.ts';
 import type { Workbench } from './workbench.ts';
@@ -43,9 +49,42 @@ export function* proveByTest(proving: Proving): Plan<ProvenTest | undefined> {
       break;
     }
   }
-  return before.failing.some((failing) => failing.file !== undefined)
-    ? undefined
-    : yield* proveByAssertion(proving);
+  if (before.failing.some((failing) => failing.file !== undefined)) return undefined;
+  return (yield* proveByAssertion(proving)) ?? (yield* proveByRelated(proving));
+}
+
+const maxRelated = 2;
+
+/** No test was named (it hung, or nothing could be loaded): those that import what was mended are said once more. */
+function* proveByRelated(proving: Proving): Plan<ProvenTest | undefined> {
+  const { bench, fixedPaths, knownFiles, before } = proving;
+  const fixed = new Set(fixedPaths.map(withoutExtension));
+  const tests = knownFiles
+    .filter((file) => isTestFile(file) && /\.[cm]?[jt]sx?$/.test(file) && !fixedPaths.includes(file))
+    .sort(
+      (left, right) =>
+        Number(fixedPaths.some((path) => stem(path) === stem(right))) -
+        Number(fixedPaths.some((path) => stem(path) === stem(left))),
+    );
+  let tried = 0;
+  for (const file of tests.slice(0, 6)) {
+    const text = yield* bench.read(file);
+    if (text === undefined || tried >= maxRelated) continue;
+    const isRelated = importsOf(text).some((to) => fixed.has(resolveImport(file, to)));
+    if (!isRelated && !fixedPaths.some((path) => stem(path) === stem(file)) && tests.length > 1) continue;
+    tried += 1;
+    const title = titlesIn(text)[0];
+    const line = firstAssertion(text);
+    const test =
+      title !== undefined
+        ? writeRegressionTest(text, { path: [title], file, line: undefined, message: '' })
+        : line === undefined
+          ? undefined
+          : writeRegressionAssertion(text, line, before.message);
+    const proven = test && (yield* proveByCopy(proving, file, test));
+    if (proven) return proven;
+  }
+  return undefined;
 }
 
 /** Plain scripts: the assertion that failed, found by its place in the output. */
@@ -68,11 +107,43 @@ function* proveByAssertion(proving: Proving): Plan<ProvenTest | undefined> {
 
 function* proveByCopy(proving: Proving, file: string, test: NewTest): Plan<ProvenTest | undefined> {
   const { bench } = proving;
+  const text = yield* bench.read(file);
   const said = `The fix holds. Adding a regression test beside "${test.basedOn.slice(0, 100)}".`;
   if (!(yield* bench.edit(file, test.edit.oldText, test.edit.newText, said))) return undefined;
-  if (yield* isProof(proving, file, test.title)) return { file, title: test.title, basedOn: test.basedOn };
+  const snapshots =
+    text !== undefined && /toMatchSnapshot\(/.test(test.edit.newText)
+      ? yield* copySnapshots(proving, file, test)
+      : undefined;
+  if (yield* isProof(proving, file, test.title)) {
+    if (snapshots) yield* bash(`git add -- ${quote(snapshots)}`, 'Keep the snapshot of the new test');
+    return { file, title: test.title, basedOn: test.basedOn };
+  }
+  if (snapshots) yield* bash(`git checkout -q -- ${quote(snapshots)}`, 'Put the snapshots back');
   yield* bench.edit(file, test.edit.newText, test.edit.oldText, 'This copy proves nothing; taking it back.');
   return undefined;
+}
+
+/** A new title has no snapshot, and a pipeline writes none: it gets a copy of the one it repeats. */
+function* copySnapshots({ bench }: Proving, file: string, test: NewTest): Plan<string | undefined> {
+  const path = file.replace(/([^/]+)$/, '__snapshots__/$1.snap');
+  const text = yield* bench.read(path);
+  if (text === undefined) return undefined;
+  const entries = [...text.matchAll(/^exports\[`([^`]*)`\] = `[\s\S]*?[^\\]`;$/gm)].filter(([, name = '']) =>
+    name.replace(/ \d+$/, '').endsWith(test.basedOn),
+  );
+  const copies = entries.map(([whole, name = '']) => {
+    const renamed = name.replace(test.basedOn, () => test.title);
+    return whole.replace(name, () => renamed);
+  });
+  if (copies.length === 0) return undefined;
+  const content = `${text.trimEnd()}\n\n${copies.join('\n\n')}\n`;
+  bench.texts.delete(path);
+  const written = yield {
+    name: 'Write',
+    input: { file_path: `${bench.root}/${path}`, content },
+    say: 'The new test needs its snapshot.',
+  };
+  return written.isError ? undefined : path;
 }
 
 function* proveByFile(proving: Proving, { path, text, title }: NewFile): Plan<ProvenTest | undefined> {

@@ -15,8 +15,8 @@ export function* bash(command: string, description: string, timeoutMs = 120_000)
 const headChars = 6_000;
 const tailChars = 17_000;
 /** The command gets less than the tool call, so that a hanging test is seen as such. */
-const commandTimeoutSeconds = 280;
-export const runTimeoutMs = 300_000;
+const commandTimeoutSeconds = 130;
+export const runTimeoutMs = 280_000;
 
 /**
  * Prints a command's output within bounds and its exit code on a last line of its own, whatever it does.
