@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type ProbeAnswer, probeAnswerSchema } from '../../core/contracts/host-command.ts';
 import { type Intent, type IntentOutcome, intentOutcomeSchema } from '../../core/contracts/intents.ts';
 import type { RunRequest } from '../../core/contracts/run.ts';
 import { utf8 } from '../../wire/encoding.ts';
@@ -34,6 +35,8 @@ export class RunnerError extends Error {
 const TIMEOUT_MS = 20_000;
 /** A push clones, checks and pushes. It is idempotent: the next try finds it done. */
 const INTENT_TIMEOUT_MS = 28_000;
+/** Ten seconds to connect, twenty for the slowest command, and some to give up on it. */
+const PROBE_TIMEOUT_MS = 50_000;
 
 const problemSchema = z.object({ code: z.string().optional(), detail: z.string().optional() });
 
@@ -50,11 +53,16 @@ export interface RunnerClient {
   >;
   /** Ends a run under this lease; one that is unknown or has a newer lease is not ours to end. */
   cancelRun(runner: string, run: string, fence: number, reason: string): Promise<void>;
-  /** `runner`: who checked the intent; another one is asked where that one is gone. */
+  /**
+   * `runner`: who checked the intent; another one is asked where that one is gone, but not for a command on a
+   * host: only the runner that may have begun it knows that it did.
+   */
   performIntent(
     runner: string | null,
     request: { run: string; fence: number; digest: string; intent: Intent },
   ): Promise<IntentOutcome>;
+  /** How a host is, as that runner sees it. That it cannot be reached is an answer, not an error. */
+  probe(runner: string, host: string): Promise<ProbeAnswer>;
   health(runner: string): Promise<unknown>;
 }
 
@@ -116,7 +124,9 @@ export function runnerClient(env: Env | Settings): RunnerClient {
     },
     async performIntent(runner, request) {
       const names = [...urls.keys()];
-      const order = runner === null ? names : [runner, ...names.filter((name) => name !== runner)];
+      const others =
+        request.intent.body.kind === 'host_command' ? [] : names.filter((name) => name !== runner);
+      const order = runner === null ? others : [runner, ...others];
       let unreachable: RunnerError | null = null;
       for (const name of order.filter((known) => urls.has(known))) {
         try {
@@ -131,6 +141,11 @@ export function runnerClient(env: Env | Settings): RunnerClient {
         }
       }
       throw unreachable ?? new RunnerError('no runner is configured', { status: null });
+    },
+    async probe(runner, host) {
+      const response = await send(runner, 'POST', '/v1/probes', { host }, PROBE_TIMEOUT_MS);
+      if (!response.ok) throw await errorOf(runner, response);
+      return probeAnswerSchema.parse(await response.json());
     },
     async health(runner) {
       const response = await send(runner, 'GET', '/health', undefined, TIMEOUT_MS);

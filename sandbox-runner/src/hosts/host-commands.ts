@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { HostFailure } from '../../../core/contracts/host-command.ts';
@@ -44,6 +44,8 @@ export class HostCommands {
   constructor(options: HostCommandsOptions) {
     this.#options = options;
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    for (const file of readdirSync(options.folder))
+      if (file.endsWith('.log')) rmSync(join(options.folder, file));
     for (const [name, { hostKeys }] of Object.entries(options.hosts))
       writeDurably(this.knownHosts(name), hostKeys.map((key) => `${name} ${key}\n`).join(''));
   }

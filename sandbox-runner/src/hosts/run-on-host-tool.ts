@@ -32,7 +32,8 @@ type Asker = Pick<RunRequest, 'id' | 'fence' | 'group' | 'hostRights'>;
 const COMMAND_TIMEOUT_MS = 60_000;
 /** What a model is shown; the whole is an artifact. */
 export const SHOWN_BYTES = 8 * 1_024;
-const RECORDED_WORD_CHARS = 500;
+/** An event is small: 32 words at most. */
+const RECORDED_WORD_CHARS = 200;
 
 function decide(run: Asker, asked: RunOnHost, host: Host | null, deps: RunOnHostDeps): HostDecision {
   const refuse = (code: 'invalid_argv' | 'lease_stale', reason: string): HostDecision => ({
