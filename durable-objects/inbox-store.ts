@@ -1,4 +1,5 @@
 import type { Delivered, InboxPayload } from '../workers/routing/inbox-event.ts';
+import { artifactRow } from './artifact-rows.ts';
 import { inboxMigrations } from './inbox-migrations.ts';
 import { Journal } from './journal.ts';
 import { auditRowOf } from './journal-audit.ts';
@@ -75,13 +76,23 @@ export class InboxStore {
         event.refusedBecause,
         event.payload === null ? null : JSON.stringify(event.payload),
         event.body,
-        event.bodyArtifact,
+        event.bodyArtifact?.sha256 ?? null,
       );
       if (status === 'accepted')
         this.outbox.add({ key: event.id, kind: 'deliver', lane: null, body: event.id }, event.receivedAt);
-      const { id, source, delivery, type, refusedBecause: reason, bodyArtifact } = event;
+      const { id, source, delivery, type, refusedBecause: reason } = event;
+      const bodyArtifact = event.bodyArtifact?.sha256 ?? null;
       this.#note(event.receivedAt, `event_${status}`, source, { id, delivery, type, reason, bodyArtifact });
       this.#project(id, event.receivedAt);
+      if (event.bodyArtifact)
+        this.projections.add(
+          artifactRow(event.bodyArtifact, 'body', {
+            producedBy: id,
+            incident: null,
+            run: null,
+            at: event.receivedAt,
+          }),
+        );
     });
     return status;
   }

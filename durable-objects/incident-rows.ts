@@ -1,5 +1,6 @@
 import type { Attempt, PipelineState } from '../core/loops/pipeline-recovery/state.ts';
 import type { Projection } from '../workers/db/projections.ts';
+import { evidenceArtifacts } from './artifact-rows.ts';
 import type { RowsOf } from './incident-store.ts';
 
 /** State rows of the pipeline loop: the incident, and an approval per pull request. */
@@ -21,6 +22,9 @@ export const pipelineRows: RowsOf<PipelineState> = (change) => {
       },
     },
   ];
+  const evidence = after.episode?.evidence;
+  if (evidence && evidence.build !== before.episode?.evidence?.build)
+    rows.push(...evidenceArtifacts(evidence, { producedBy: incident, incident, run: null, at }));
   for (const attempt of after.episode?.attempts ?? []) {
     const row = approvalRow(after, attempt, incident, seq, at);
     const old = before.episode?.attempts.find(({ n }) => n === attempt.n);

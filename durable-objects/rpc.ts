@@ -1,3 +1,4 @@
+import type { Artifact } from '../core/contracts/artifact.ts';
 import type { Intent } from '../core/contracts/intents.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { Effect, RunSpec } from '../core/loops/effects.ts';
@@ -20,7 +21,7 @@ export interface InboxRpc {
     refusedBecause: string | null;
     /** The body as received, when under 256 KB; else `bodyArtifact`. */
     body: string | null;
-    bodyArtifact: string | null;
+    bodyArtifact: Artifact | null;
   }): Promise<{ status: 'accepted' | 'duplicate' | 'refused' }>;
   /** Puts an action of the Worker itself (a refused sender, an operator's command) on this shard's audit chain. */
   audit(action: {
@@ -106,7 +107,7 @@ export interface RunPoolRpc {
   }): Promise<
     | { status: 'granted'; fence: number; runner: string | null }
     | { status: 'queued'; position: number }
-    | { status: 'refused'; code: 'stopped' | 'budget'; reason: string }
+    | { status: 'refused'; code: 'budget'; reason: string }
   >;
   release(run: string, fence: number, spentMicroUsd: number): Promise<void>;
   /** No heavy run of this group is begun before then; what waits keeps waiting. */

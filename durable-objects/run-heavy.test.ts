@@ -150,6 +150,55 @@ describe('events of a runner', () => {
     }));
 });
 
+describe('what a run leaves behind', () => {
+  const rowsOf = (store: RunStore, table: string) =>
+    store.projections
+      .next(1_000)
+      .map(({ projection }) => projection)
+      .filter((projection) => projection.table === table)
+      .map(({ row }) => row);
+
+  test('its end says who, with what model, how many tool calls and what it cost', () =>
+    withRun((store, run) => {
+      const tool = { id: 't', name: 'Bash', input: 'ls', output: null, durationMs: null };
+      store.receive(
+        toldBy(run, 3, [
+          started,
+          { type: 'tool', data: { ...tool, phase: 'requested' } },
+          { type: 'usage', data: usage('r1') },
+          { type: 'result', data: { value: fixResult } },
+          ended(),
+        ]),
+        10,
+      );
+      expect(rowsOf(store, 'audit').at(-1)).toMatchObject({
+        action: 'run_ended',
+        chain: run,
+        actor: 'cody',
+        agent: 'cody',
+        model: 'claude-opus-5-5',
+        toolCalls: 1,
+        costMicroUsd: 6_000,
+      });
+    }));
+
+  test('its transcript is a row with where it came from', () =>
+    withRun((store, run) => {
+      const transcript = {
+        name: 'transcript',
+        sha256: 'f'.repeat(64),
+        sizeBytes: 9,
+        contentType: 'text/plain',
+      };
+      const end = ended();
+      store.receive(toldBy(run, 3, [started, { ...end, data: { ...end.data, transcript } }]), 10);
+      const incident = store.record?.spec.incident;
+      expect(rowsOf(store, 'artifacts')).toMatchObject([
+        { name: 'transcript', kind: 'transcript', producedBy: run, run, incident, scope: incident },
+      ]);
+    }));
+});
+
 describe('the end', () => {
   test('gives the lease back with what was spent, and stops the runner when asked', () =>
     withRun((store) => {

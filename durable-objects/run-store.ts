@@ -7,6 +7,7 @@ import { costOf } from '../core/cost/prices.ts';
 import { decideNextSession } from '../core/governors/sessions.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
 import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import { artifactRow, fixArtifacts, type Provenance } from './artifact-rows.ts';
 import { Journal, sha256Bytes } from './journal.ts';
 import { auditRowOf } from './journal-audit.ts';
 import { migrate } from './migrate.ts';
@@ -218,6 +219,8 @@ export class RunStore {
     if (!record) return;
     if (event.type === 'usage') return this.#count(event.data);
     const isCurrent = event.fence === record.fence;
+    if (event.type === 'ended' && event.data.transcript)
+      this.projections.add(artifactRow(event.data.transcript, 'transcript', this.#provenance(event.at)));
     if (isCurrent && event.type === 'ended')
       this.#update({ turns: event.data.turns, transcript: event.data.transcript });
     if (!isCurrent || record.status === 'ended') return;
@@ -326,6 +329,7 @@ export class RunStore {
     if (!record || intent.run !== record.spec.run || intent.fence !== record.fence) return;
     this.ledger.addIntent(intent);
     const { body } = intent;
+    if (body.kind === 'push_fix') this.projections.add(...fixArtifacts(body, this.#provenance(at)));
     const aim =
       body.kind === 'push_fix'
         ? { ref: body.ref, commit: body.commit }
@@ -425,6 +429,11 @@ export class RunStore {
         at,
       },
     });
+  }
+
+  #provenance(at: number): Provenance {
+    const { run = '', incident = null } = this.record?.spec ?? {};
+    return { producedBy: run, incident, run, at };
   }
 
   #update(change: Partial<RunRecord>): void {

@@ -8,6 +8,7 @@ import {
   telegramStub,
 } from '../durable-objects/stubs.ts';
 import { archiveAudit } from './audit/archive.ts';
+import { postWeeklyReview } from './audit/weekly-review.ts';
 import { sealNextDay } from './db/audit-root.ts';
 import { overdueObjects } from './db/queries.ts';
 import { auditMonthsInD1, type Env } from './env.ts';
@@ -22,6 +23,7 @@ export async function tick(env: Env, nowMs: number): Promise<void> {
   const work = [
     pokeOverdue(env, nowMs),
     keepAudit(env, nowMs),
+    postWeeklyReview(env, nowMs),
     telegramStub(env).poke(),
     runPoolStub(env).poke(),
     ...Array.from({ length: INBOX_SHARDS }, (_, shard) => inboxShard(env, shard).poke()),

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { narrate } from '../demo/narrate.ts';
+import { verifyAudit } from './audit-verify.ts';
 import type { OperatorApi } from './operator-api.ts';
 
 interface IncidentRow {
@@ -18,6 +19,16 @@ interface IncidentDetail {
   state: unknown;
   journal: { seq: number; at: number; type: string; data: unknown }[];
   outbox: { key: string; kind: string; state: string; tries: number; error: string | null }[];
+}
+
+interface ArtifactLine {
+  at: number;
+  kind: string;
+  name: string;
+  version: number;
+  sizeBytes: number;
+  producedBy: string;
+  sha256: string;
 }
 
 type Command = { usage: string; run(api: OperatorApi, args: string[]): Promise<string> };
@@ -118,6 +129,23 @@ export const commands: Record<string, Command> = {
         typeof content === 'object' && content !== null && 'source' in content && 'body' in content;
       const request = isRequest ? content : { source: 'azure-devops', headers: {}, body: content };
       return json(await api.send('POST', '/api/dry-run', request));
+    },
+  },
+  'audit-verify': {
+    usage: 'audit-verify [CHAIN]   (an incident, a run, inbox-0 …; all of them)',
+    run: (api, [chain]) => verifyAudit(api, chain),
+  },
+  artifacts: {
+    usage: 'artifacts INCIDENT',
+    async run(api, args) {
+      const id = argument(args, 'the incident id');
+      const items = await api.list<ArtifactLine>(`/api/artifacts?incident=${encodeURIComponent(id)}`);
+      return items
+        .map(
+          ({ at, kind, name, version, sizeBytes, producedBy, sha256 }) =>
+            `${iso(at)}  ${kind.padEnd(10)} ${`${name} v${version}`.padEnd(28)} ${String(sizeBytes).padStart(9)} B  ${producedBy}  ${sha256}`,
+        )
+        .join('\n');
     },
   },
   approve: verdict('approve'),

@@ -14,6 +14,7 @@ import {
   findApproval,
   findDeadLetter,
   listApprovals,
+  listArtifacts,
   listCosts,
   listDeadLetters,
   listDeliveries,
@@ -34,6 +35,8 @@ import { statusOf } from './status.ts';
 
 /** The operator’s token acts as this person. */
 const OPERATOR = 'operator';
+/** Newest ones shown with an incident; the list has all. */
+const MAX_ARTIFACTS = 100;
 
 /** A part of a path. What cannot be one names a thing that does not exist. */
 function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
@@ -61,7 +64,13 @@ operatorApi.get('/incidents/:id', async (context) => {
   const id = parsed(idSchema('inc'), context.req.param('id'), 'incident');
   const view = await incidentStub(context.env, id).view();
   if (view === null) throw new Refusal('not_found');
-  return context.json({ ...view, evidence: evidenceOf(view.state) });
+  const artifacts = await listArtifacts(context.env.DB, {
+    incident: id,
+    run: null,
+    limit: MAX_ARTIFACTS,
+    cursor: null,
+  });
+  return context.json({ ...view, evidence: evidenceOf(view.state), artifacts: artifacts.items });
 });
 
 operatorApi.post('/incidents/:id/replay', async (context) => {
@@ -69,6 +78,12 @@ operatorApi.post('/incidents/:id/replay', async (context) => {
   const stub = incidentStub(context.env, id);
   if ((await stub.view()) === null) throw new Refusal('not_found');
   return context.json(await stub.replay());
+});
+
+operatorApi.get('/artifacts', async (context) => {
+  const { incident, run, ...page } = context.req.query();
+  const filter = { incident: incident ?? null, run: run ?? null };
+  return context.json(await listArtifacts(context.env.DB, { ...pageOf(page), ...filter }));
 });
 
 /** The bytes of an artifact: a log, a diff, a transcript. Never rendered by a browser: strangers wrote them. */

@@ -11,7 +11,7 @@ export interface Verification {
   /** Rows checked in this call. */
   rows: number;
   /** The first place where the chain does not hold; null: it holds as far as it was checked. */
-  fault: ChainFault | null;
+  fault: ChainFault | { seq: number; fault: 'archive_lost' } | null;
   /** The last row that holds. */
   head: { seq: number; hash: string };
   /** Goes on behind `head`; null: the end of the chain was reached, or a fault. */
@@ -39,12 +39,17 @@ export async function verifyChain(
   chain: string,
   from: { seq: number; hash: string },
 ): Promise<Verification> {
-  const { rows, isEnd } = await nextRows(d1, bucket, chain, from.seq);
+  const { rows, isEnd, lost } = await nextRows(d1, bucket, chain, from.seq);
   let head = from;
   for (const row of rows) {
     const fault = faultOf(chain, head, row);
+    if (fault && lost !== null && lost <= fault.seq) break;
     if (fault) return { chain, rows: head.seq - from.seq, fault, head, cursor: null };
     head = { seq: row.seq, hash: row.hash };
+  }
+  if (lost !== null) {
+    const fault = { seq: Math.max(lost, head.seq + 1), fault: 'archive_lost' } as const;
+    return { chain, rows: head.seq - from.seq, fault, head, cursor: null };
   }
   const cursor = isEnd ? null : `${head.seq}~${head.hash}`;
   return { chain, rows: head.seq - from.seq, fault: null, head, cursor };
@@ -70,7 +75,7 @@ async function nextRows(
   bucket: R2Bucket,
   chain: string,
   after: number,
-): Promise<{ rows: LinkRow[]; isEnd: boolean }> {
+): Promise<{ rows: LinkRow[]; isEnd: boolean; lost: number | null }> {
   const [live, stretches] = await Promise.all([
     d1
       .prepare('SELECT seq, prev, hash, data FROM audit WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?')
@@ -87,16 +92,20 @@ async function nextRows(
   ]);
   const found = new Map<number, LinkRow>();
   for (const row of live.results) found.set(row.seq, row);
-  for (const { key, sha256 } of stretches.results.slice(0, MAX_SEGMENTS))
-    for (const row of await readSegment(bucket, key, sha256))
-      if (row.chain === chain && row.seq > after) found.set(row.seq, row);
+  let lost: number | null = null;
+  for (const { key, sha256, firstSeq } of stretches.results.slice(0, MAX_SEGMENTS)) {
+    const segment = await readSegment(bucket, key, sha256).catch(() => null);
+    if (segment === null) lost = Math.min(lost ?? firstSeq, firstSeq);
+    for (const row of segment ?? []) if (row.chain === chain && row.seq > after) found.set(row.seq, row);
+  }
   const limits = [
     live.results.length === MAX_ROWS ? (live.results.at(-1)?.seq ?? after) : Number.POSITIVE_INFINITY,
     (stretches.results[MAX_SEGMENTS]?.firstSeq ?? Number.POSITIVE_INFINITY) - 1,
   ];
   const known = [...found.values()].sort((a, b) => a.seq - b.seq);
   const rows = known.filter(({ seq }) => seq <= Math.min(...limits));
-  return { rows, isEnd: limits.every((limit) => limit === Number.POSITIVE_INFINITY) || rows.length === 0 };
+  const isEnd = limits.every((limit) => limit === Number.POSITIVE_INFINITY) || rows.length === 0;
+  return { rows, isEnd, lost };
 }
 
 /** Names of all chains, in order. */

@@ -1,7 +1,7 @@
-import { and, count, desc, eq, lt, notInArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, count, desc, eq, getTableColumns, lt, notInArray, or, type SQL, sql } from 'drizzle-orm';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
-import { approvals, costs, deadLetters, deliveries, incidents, runs, timers } from './schema.ts';
+import { approvals, artifacts, costs, deadLetters, deliveries, incidents, runs, timers } from './schema.ts';
 
 /** Reads for the operator: newest first, one page at a time. They see projections, which lag by moments. */
 export interface PageRequest {
@@ -25,12 +25,12 @@ const ENDED = ['idle', 'resolved', 'explained', 'escalated', 'aborted'];
 export const SEPARATOR = '~';
 
 /** Rows older than the cursor’s: by time, and by id among those of the same moment. */
-function before(cursor: string | null, time: SQLiteColumn, id: SQLiteColumn): SQL | undefined {
+function before(cursor: string | null, time: SQLiteColumn, id: SQLiteColumn | SQL): SQL | undefined {
   if (cursor === null) return undefined;
   const [at = '', ...rest] = cursor.split(SEPARATOR);
   if (!/^\d{1,16}$/.test(at)) return undefined;
   const last = rest.join(SEPARATOR);
-  return or(lt(time, Number(at)), and(eq(time, Number(at)), lt(id, last)));
+  return or(lt(time, Number(at)), and(eq(time, Number(at)), sql`${id} < ${last}`));
 }
 
 export function pageOf<Row>(rows: Row[], limit: number, keyOf: (row: Row) => [number, string]): Page<Row> {
@@ -131,6 +131,34 @@ export async function listCosts(
 const total = (column: SQLiteColumn) => sql<number>`sum(${column})`;
 /** Runs and models with the highest cost. */
 const MAX_TOTALS = 200;
+
+/** Artifacts with where they came from. The nth of a name within an incident, run or event is version n. */
+export async function listArtifacts(
+  d1: D1Database,
+  ask: PageRequest & { incident: string | null; run: string | null },
+) {
+  const asked = and(
+    ask.incident === null ? undefined : eq(artifacts.incident, ask.incident),
+    ask.run === null ? undefined : eq(artifacts.run, ask.run),
+  );
+  const older = sql`(SELECT count(*) FROM artifacts AS older WHERE older.scope = ${artifacts}.scope
+    AND older.name = ${artifacts}.name
+    AND (older.at, older.sha256) <= (${artifacts}.at, ${artifacts}.sha256))`;
+  const rows = await dbOf(d1)
+    .select({
+      ...getTableColumns(artifacts),
+      version: sql<number>`${older}`.as('version'),
+      rowid: sql<number>`${ARTIFACT_ROWID}`,
+    })
+    .from(artifacts)
+    .where(and(asked, before(ask.cursor, artifacts.at, ARTIFACT_ROWID)))
+    .orderBy(desc(artifacts.at), desc(ARTIFACT_ROWID))
+    .limit(ask.limit + 1);
+  const { items, cursor } = pageOf(rows, ask.limit, (row) => [row.at, String(row.rowid)]);
+  return { items: items.map(({ rowid: _, ...row }) => row), cursor };
+}
+
+const ARTIFACT_ROWID = sql`${artifacts}.rowid`;
 
 export async function listDeadLetters(d1: D1Database, ask: PageRequest) {
   const rows = await dbOf(d1)

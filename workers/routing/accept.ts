@@ -37,7 +37,7 @@ export async function acceptEvent(env: Env, incoming: Incoming): Promise<Accepte
     ...incoming,
     id: event,
     body: isLarge ? null : incoming.body,
-    bodyArtifact: artifact?.sha256 ?? null,
+    bodyArtifact: artifact,
   });
   return { event, status };
 }
