@@ -3,10 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatTable, passed, type Row, summaryLine } from './attack/attack.ts';
 import { docker } from './attack/docker-command.ts';
+import { floodGateway } from './attack/flood-attacks.ts';
+import { gatewayAttacks } from './attack/gateway-attacks.ts';
+import { attackByGit } from './attack/git-attacks.ts';
 import { hostAddresses, linkLocalBeside, openHostListeners } from './attack/host-listeners.ts';
+import { floodLog, killRunner, outliveRun, startRootProcess, takeResources } from './attack/life-attacks.ts';
+import { machineAttacks } from './attack/machine-attacks.ts';
 import { networkAttacks } from './attack/network-attacks.ts';
 import { playAttacks } from './attack/play.ts';
 import { ensureTools } from './attack/prerequisites.ts';
+import { attackSecrets } from './attack/secret-attacks.ts';
 import { type Stage, setStage } from './attack/stage.ts';
 import { acquireDockerEngine } from './demo/docker-engine.ts';
 
@@ -51,7 +57,23 @@ async function attackAll(): Promise<Row[]> {
   try {
     stage = await setStage(folder, progress);
     progress('attacking the network');
-    return await attackNetwork(stage);
+    const rows = await attackNetwork(stage);
+    progress('attacking the gateway');
+    const [{ gateway }] = stage.cells;
+    const scene = { marker: stage.outside.marker, gateway, commit: stage.commit };
+    rows.push(...(await playAttacks(stage, gatewayAttacks(scene))));
+    rows.push(...(await floodGateway(stage)));
+    progress('attacking the machine');
+    await startRootProcess(stage.cells[0].container);
+    rows.push(...(await playAttacks(stage, machineAttacks())));
+    rows.push(...(await attackByGit(stage)));
+    rows.push(await floodLog(stage));
+    rows.push(...(await outliveRun(stage)));
+    rows.push(await killRunner(stage));
+    rows.push(...(await takeResources(stage)));
+    progress('looking for secrets');
+    rows.push(...(await attackSecrets(stage)));
+    return rows;
   } finally {
     await stage?.close();
     await engine.release();

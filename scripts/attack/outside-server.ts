@@ -25,7 +25,7 @@ const serve =
     tell({ service, from: incoming.socket.remoteAddress ?? '', text });
     incoming.resume();
     answer.writeHead(200, { 'content-type': 'text/plain' });
-    answer.end(`${marker}\n`);
+    answer.end(`${marker} at ${incoming.socket.localAddress}\n`);
   };
 
 function countConnections(service: string) {
@@ -50,7 +50,7 @@ function openUdp(
 ) {
   return [...FAR_ADDRESSES, ...FAR_V6].map((each) => {
     const [address = ''] = each.split('/');
-    const socket = createSocket(address.includes(':') ? { type: 'udp6', ipv6Only: true } : 'udp4');
+    const socket = createSocket(address.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' });
     socket.on('message', (message, remote) =>
       onMessage(message, remote.address, (data) => socket.send(data, remote.port, remote.address)),
     );

@@ -1,4 +1,10 @@
-import { createServer, type IncomingHttpHeaders, type RequestListener, request } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  request,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Seen {
@@ -6,6 +12,8 @@ export interface Seen {
   method: string;
   url: string;
   headers: IncomingHttpHeaders;
+  /** Of model requests; elsewhere empty. */
+  body: string;
 }
 
 /** What stands behind the gateway: model, code host, registry, and the place that redirects point at. */
@@ -36,8 +44,11 @@ async function open(listener: RequestListener): Promise<{ url: string; close: ()
 /** `gitUrl` serves the repository; all else is made up here. */
 export async function openUpstreams(gitUrl: string): Promise<Upstreams> {
   const seen: Seen[] = [];
-  const note = (service: string, { method = '', url = '', headers }: Parameters<RequestListener>[0]) =>
-    seen.push({ service, method, url, headers });
+  const note = (service: string, { method = '', url = '', headers }: IncomingMessage) => {
+    const entry = { service, method, url, headers, body: '' };
+    seen.push(entry);
+    return entry;
+  };
   const json = (answer: Parameters<RequestListener>[1], status: number, value: unknown, headers = {}) => {
     answer.writeHead(status, { 'content-type': 'application/json', ...headers });
     answer.end(JSON.stringify(value));
@@ -48,9 +59,9 @@ export async function openUpstreams(gitUrl: string): Promise<Upstreams> {
     json(answer, 200, { elsewhere: true });
   });
   const anthropic = await open(async (incoming, answer) => {
-    note('anthropic', incoming);
-    let body = '';
-    for await (const chunk of incoming) body += String(chunk);
+    const entry = note('anthropic', incoming);
+    for await (const chunk of incoming) entry.body += String(chunk);
+    const { body } = entry;
     if (body.includes(ASK.redirect)) return json(answer, 307, {}, { location: `${elsewhere.url}/model` });
     if (body.includes(ASK.error)) {
       const echo = JSON.stringify(incoming.headers);

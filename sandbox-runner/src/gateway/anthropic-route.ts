@@ -6,6 +6,8 @@ import { readJsonUsage, readStreamUsage } from './reply-usage.ts';
 import { joinUrl, openUpstream, pick, readBody } from './upstream.ts';
 
 const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
+/** A session makes two at a time: its own and a small one of the SDK. Each holds its body in memory. */
+const MAX_AT_ONCE = 6;
 const MAX_ERROR_BYTES = 64 * 1024;
 
 const ANSWER_HEADERS = [
@@ -49,7 +51,21 @@ export function modelRoute(options: ModelRouteOptions) {
     options.onUsage(usage);
   }
 
-  async function handle(
+  let underWay = 0;
+
+  async function handle(...call: Parameters<typeof forward>): Promise<void> {
+    if (underWay >= MAX_AT_ONCE) {
+      return refuse(call[3], 429, 'rate_limit_error', `At most ${MAX_AT_ONCE} model calls at once.`);
+    }
+    underWay += 1;
+    try {
+      await forward(...call);
+    } finally {
+      underWay -= 1;
+    }
+  }
+
+  async function forward(
     path: '/v1/messages' | '/v1/messages/count_tokens',
     query: string,
     incoming: IncomingMessage,

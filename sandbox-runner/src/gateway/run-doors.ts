@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { AgentEnd, AgentTask } from '../../image/agent/task.ts';
 import type { SandboxHandlers, ToolAnswer, ToolCall } from '../sandbox.ts';
+import { atOnce } from './at-once.ts';
 import { agentEndSchema, fixHeaderSchema, toolBodySchema } from './door-bodies.ts';
 import { checkpointHeaderSchema, sessionEventSchema } from './session-bodies.ts';
 import { readBody } from './upstream.ts';
@@ -13,6 +14,13 @@ const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
 const MAX_EVENT_BYTES = 256 * 1024;
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const MAX_TRANSCRIPT_BYTES = 256 * 1024 * 1024;
+/** Of a whole session: what it hands in lies on the runner's disk and in its memory. */
+const MAX_EVENTS = 50_000;
+const MAX_EVENTS_BYTES = 64 * 1024 * 1024;
+const MAX_CALLS = 2_000;
+const MAX_BUNDLES_BYTES = 512 * 1024 * 1024;
+/** Bodies held in memory while they arrive. */
+const BODIES_AT_ONCE = 3;
 
 export type OwnDoor =
   | { kind: 'task' }
@@ -43,10 +51,9 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function body(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const bytes = await readBody(incoming, maxBytes);
-  if (bytes === null) throw new BadBody(`At most ${maxBytes} bytes.`);
-  return bytes;
+/** The session has handed in as much as it may. */
+class Exhausted extends Error {
+  override name = 'Exhausted';
 }
 
 function send(answer: ServerResponse, status: number, value: unknown) {
@@ -67,10 +74,20 @@ export async function openRunDoors(
   transcript.on('error', () => undefined);
   /** A repeated call, by its key, gets the first one's answer. */
   const calls = new Map<string, Promise<ToolAnswer>>();
+  const inTurn = atOnce(BODIES_AT_ONCE);
   let transcriptBytes = 0;
+  let events = 0;
+  let eventBytes = 0;
   let bundles = 0;
+  let bundleBytes = 0;
   let end: AgentEnd | null = null;
   let turns = 0;
+
+  async function body(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
+    const bytes = await inTurn(() => readBody(incoming, maxBytes));
+    if (bytes === null) throw new BadBody(`At most ${maxBytes} bytes.`);
+    return bytes;
+  }
 
   async function readCall(tool: string, incoming: IncomingMessage): Promise<ToolCall> {
     if (tool !== 'submit_fix' && tool !== 'checkpoint') {
@@ -82,6 +99,8 @@ export async function openRunDoors(
       return parsed.data as ToolCall;
     }
     const bytes = await body(incoming, MAX_BUNDLE_BYTES);
+    bundleBytes += bytes.length;
+    if (bundleBytes > MAX_BUNDLES_BYTES) throw new Exhausted('Too much was handed in.');
     const newline = bytes.indexOf(0x0a);
     const first = parseJson(bytes.subarray(0, Math.max(0, newline)).toString('utf8'));
     if (tool === 'checkpoint') {
@@ -100,6 +119,7 @@ export async function openRunDoors(
     const call = await readCall(tool, incoming);
     const known = calls.get(call.key);
     if (known) return known;
+    if (calls.size >= MAX_CALLS) throw new Exhausted(`At most ${MAX_CALLS} calls in a session.`);
     const answer = handlers
       .onTool(call)
       .catch((error): ToolAnswer => ({ text: `The runner failed: ${String(error)}`, isError: true }));
@@ -115,9 +135,11 @@ export async function openRunDoors(
         case 'tool':
           return send(answer, 200, await answerTool(door.tool, incoming));
         case 'events': {
-          const event = sessionEventSchema.safeParse(
-            parseJson((await body(incoming, MAX_EVENT_BYTES)).toString('utf8')),
-          );
+          const bytes = await body(incoming, MAX_EVENT_BYTES);
+          eventBytes += bytes.length;
+          if (++events > MAX_EVENTS || eventBytes > MAX_EVENTS_BYTES)
+            throw new Exhausted('The ledger of this session is full.');
+          const event = sessionEventSchema.safeParse(parseJson(bytes.toString('utf8')));
           if (!event.success) throw new BadBody('Not an event.');
           if (event.data.type === 'turn') turns = event.data.turns;
           handlers.onEvent(event.data);
@@ -141,6 +163,7 @@ export async function openRunDoors(
         }
       }
     } catch (error) {
+      if (error instanceof Exhausted) return send(answer, 429, { error: error.message });
       if (!(error instanceof BadBody)) throw error;
       return send(answer, 400, { error: error.message });
     }
