@@ -134,7 +134,7 @@ describe('budget and stop', () => {
   test('stopped: nothing new begins, runners hear it, and what waits goes on afterwards', () =>
     withPool({}, (pool) => {
       pool.setStopped(true, 'operator', 1);
-      expect(pool.lease(ask('a'), 2)).toMatchObject({ status: 'refused', code: 'stopped' });
+      expect(pool.lease(ask('a'), 2)).toEqual({ status: 'queued', position: 1 });
       expect(pool.heartbeat(beat('one', []), 3).stop).toBe(true);
       pool.setStopped(false, 'operator', 4);
       expect(pool.lease(ask('a'), 5)).toMatchObject({ status: 'granted' });

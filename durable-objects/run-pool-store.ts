@@ -73,11 +73,11 @@ export class RunPoolStore {
     const waiting = this.#positionOf(request.run);
     if (waiting !== null) return { status: 'queued', position: waiting };
     return this.#change(() => {
-      if (this.isStopped) return refusal('stopped', 'the operator has stopped new runs');
       if (!this.#fits(request.budgetMicroUsd, nowMs))
         return refusal('budget', 'the budget of the month does not allow another run');
       const pausing = this.#pausing(nowMs);
-      const mayGoNow = !isPausing(request, pausing) && this.#countWaiting(request.kind, pausing) === 0;
+      const isFirst = this.#countWaiting(request.kind, pausing) === 0;
+      const mayGoNow = !this.isStopped && !isPausing(request, pausing) && isFirst;
       const granted = mayGoNow ? this.#grant(request, nowMs) : null;
       if (granted) return { status: 'granted', ...granted };
       this.#sql.run(
@@ -365,7 +365,7 @@ export class RunPoolStore {
 const isPausing = ({ group, kind }: { group: string; kind: string }, pausing: ReadonlySet<string>): boolean =>
   kind === 'heavy' && pausing.has(group);
 
-const refusal = (code: 'stopped' | 'budget', reason: string): LeaseAnswer => ({
+const refusal = (code: 'budget', reason: string): LeaseAnswer => ({
   status: 'refused',
   code,
   reason,

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { WORKER_SETTINGS } from '../../core/contracts/worker-settings.ts';
 
@@ -30,6 +30,23 @@ export function readDevVars(path: string): Record<string, string | undefined> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw error;
+  }
+}
+
+/** Removes the files of processes that were killed before they could: they hold secrets. */
+export function removeStaleSettings(folder: string): void {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const owner = Number(/^settings-(\d+)-/.exec(name)?.[1]);
+    if (owner && !isAlive(owner)) rmSync(join(folder, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { writePrivateSettings } from './settings-file.ts';
+import { removeStaleSettings, writePrivateSettings } from './settings-file.ts';
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -42,6 +42,7 @@ export async function startWorker(options: {
 }): Promise<WorkerProcess> {
   const { port, stateDir, settings, log } = options;
   const settingsFile = join(stateDir, 'private', `settings-${process.pid}-${port}.env`);
+  removeStaleSettings(dirname(settingsFile));
   const removeSettings = writePrivateSettings(settingsFile, settings);
   const common = ['--config', join(root, 'wrangler.toml'), '--persist-to', stateDir];
   try {
