@@ -4,12 +4,13 @@ import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
 import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
 import { html } from '../core/text/plain.ts';
+import { tokensIn } from '../core/text/tokens.ts';
 import { runnerClient } from '../workers/adapters/runner.ts';
 import { type Env, runnerUrls, SettingError, telegramChats } from '../workers/env.ts';
 import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { RunRpc } from './rpc.ts';
-import { runLight } from './run-light.ts';
+import { type LightDeps, runLight } from './run-light.ts';
 import type { RunEnd } from './run-record.ts';
 import { budgetMicroUsd, type Member, memberOf, runRequestOf } from './run-request.ts';
 import { type Lease, RunStore } from './run-store.ts';
@@ -173,8 +174,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
     if (answer.status === 'granted') this.#onLease(answer);
     else if (answer.status === 'queued') this.#store.queued();
     else {
-      const reason = answer.code === 'budget' ? 'budget_refused' : 'canceled';
-      this.#end({ ok: false, reason, detail: answer.reason }, false);
+      this.#end({ ok: false, reason: 'budget_refused', detail: answer.reason }, false);
     }
   }
 
@@ -189,7 +189,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
   async #startOnRunner(): Promise<void> {
     const { record } = this.#store;
     if (record?.status !== 'leased' || record.runner === null) return;
-    const request = runRequestOf(record.spec, this.#member(), record);
+    const request = runRequestOf(await this.#resolvedSpec(), this.#member(), record);
     const answer = await runnerClient(this.env).startRun(record.runner, request);
     if (answer.status === 'full')
       throw new StartPostponed(`runner ${record.runner} is full`, answer.retryAfterMs ?? LIGHT_WATCH_MS);
@@ -239,11 +239,13 @@ export class Run extends DurableObject<Env> implements RunRpc {
     if (record === null) return;
     const controller = new AbortController();
     this.#light = controller;
-    void runLight(this.env, record, this.#member(), {
+    const deps: LightDeps = {
       signal: controller.signal,
       onUsage: (usage) => this.#store.addUsage(usage),
       onToolCall: (call) => this.#store.toolCalled(call, Date.now()),
-    })
+    };
+    void this.#resolvedSpec()
+      .then((spec) => runLight(this.env, { ...record, spec }, this.#member(), deps))
       .then((end) => this.#end(end, false))
       .catch((error) => console.error('light run', error))
       .finally(() => {
@@ -286,6 +288,13 @@ export class Run extends DurableObject<Env> implements RunRpc {
 
   #end(end: RunEnd, cancel: boolean): void {
     this.#store.end(end, Date.now(), cancel);
+  }
+
+  /** With the texts in the prompt: they are fetched when they are used, and not kept here. */
+  async #resolvedSpec(): Promise<RunSpec> {
+    const spec = this.#spec();
+    if (tokensIn(spec.prompt).length === 0) return spec;
+    return { ...spec, prompt: await incidentStub(this.env, spec.incident).resolveText(spec.prompt) };
   }
 
   #spec(): RunSpec {
