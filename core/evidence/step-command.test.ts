@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commandOf, stepKind } from './step-command.ts';
+import { commandOf, failedScriptOf, stepKind } from './step-command.ts';
 
 const RULER = '='.repeat(78);
 const HEADER = `##[section]Starting: Test
@@ -70,5 +70,28 @@ describe('the kind of a step', () => {
     ['?', null, [], 'other'],
   ] as const)('%s (%s) is %#', (name, command, failingTests, kind) => {
     expect(stepKind({ name, command, failingTests })).toBe(kind);
+  });
+});
+
+describe('the script that failed inside a test command', () => {
+  const heading = (name: string, command: string) => `\n> shop@1.0.0 ${name}\n> ${command}\n\n`;
+  const outer = heading('test', 'npm run lint && node --test');
+
+  it('is the last that announced itself, and gives the step its kind', () => {
+    const failedScript = failedScriptOf(
+      `${outer}${heading('lint', 'node lint.js')}src/a.js:3: no console.log\n`,
+    );
+    expect(failedScript).toBe('lint node lint.js');
+    expect(stepKind({ name: 'Test', command: 'npm test', failingTests: [], failedScript })).toBe('lint');
+  });
+
+  it('is none where what follows speaks of a test', () => {
+    const log = `${outer}${heading('lint', 'node lint.js')}all fine\nAssertionError [ERR_ASSERTION]: 1 !== 2`;
+    expect(failedScriptOf(log)).toBeNull();
+  });
+
+  it('is none where only the test announced itself, or nothing did', () => {
+    expect(failedScriptOf(`${outer}SyntaxError: Unexpected token`)).toBeNull();
+    expect(failedScriptOf('')).toBeNull();
   });
 });

@@ -29,6 +29,15 @@ let base: string;
 beforeAll(() => {
   folder = tempFolder();
   working = new WorkingCopy(join(folder.path, 'work'));
+  const manifest = JSON.parse(FAULTY['package.json'] as string) as Record<string, unknown>;
+  working.commit({
+    ...FAULTY,
+    'package.json': JSON.stringify({
+      ...manifest,
+      scripts: { ...(manifest.scripts as object), test: 'node --test test/' },
+      dependencies: { gone: '^1.2.0' },
+    }),
+  });
   base = working.commit({
     ...FAULTY,
     'scripts/run.sh': { executable: '#!/bin/sh\n' },
@@ -257,6 +266,17 @@ describe('a fix', () => {
         commit(files({ '': {}, 'node_modules/left': { resolved: 'https://evil.example/l.tgz' } })),
       ),
     ).toEqual(['dependency_source']);
+  });
+
+  test('may put back what a recent commit took away, to the letter', async () => {
+    const put = (range: string) =>
+      commit(withManifest((it) => Object.assign(it, { dependencies: { gone: range } })));
+    expect(await codesOf(put('^1.2.0'))).toEqual([]);
+    expect(await codesOf(put('^2.0.0'))).toEqual(['new_dependency']);
+    const script = (test: string) =>
+      commit(withManifest((it) => Object.assign(it, { scripts: { ...(it.scripts as object), test } })));
+    expect(await codesOf(script('node --test test/'))).toEqual([]);
+    expect(await codesOf(script('true'))).toEqual(['checked_script_changed']);
   });
 
   test('is refused when it takes a test away', async () => {

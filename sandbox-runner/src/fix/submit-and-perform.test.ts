@@ -159,6 +159,25 @@ describe('submit_fix', () => {
     expect(outcome).toMatchObject({ ok: false, refusals: [{ code: 'setup_failed' }] });
   });
 
+  test('takes an expectation that only goes back to what it was, proved by the failed command', async () => {
+    const path = 'test/expectation.test.js';
+    const text = (wanted: number) =>
+      `import { test } from 'node:test';\nimport assert from 'node:assert';\ntest('two', () => {\n  assert.equal(1 + 1, ${wanted});\n});\n`;
+    const settle = (wanted: number) => working.commit({ 'src/total.js': FIXED_SOURCE, [path]: text(wanted) });
+    settle(2);
+    base = settle(3);
+    host = createHost(join(folder.path, 'again'), working);
+    remotes = new Remotes({
+      url: host.url,
+      pat: null,
+      folder: join(folder.path, 'again-mirrors'),
+      redact: (same) => same,
+    });
+    expect(await codes({ [path]: text(2) })).toEqual(['accepted']);
+    working.git('reset', '--quiet', '--hard', base);
+    expect(await codes({ [path]: text(3).replace('1 + 1, 3', '3, 3') })).toEqual(['not_red']);
+  });
+
   test('proves a lint fix by the failed command, red before and green after', async () => {
     const step = { name: 'Lint', kind: 'lint', command: 'grep -q "a + b" src/total.js' } as const;
     const outcome = await submit({ 'src/total.js': FIXED_SOURCE }, { step });
