@@ -8,6 +8,7 @@ import { Cleanup } from './docker-cleanup.ts';
 import { type Container, ownedContainers, removeContainer } from './docker-containers.ts';
 import { openFirewall } from './docker-firewall.ts';
 import { livingBridges, ownedNetworks, removeNetwork } from './docker-networks.ts';
+import { findCell, reopenCell } from './docker-take-back.ts';
 import { tunnelHosts } from './gateway/routes.ts';
 import { type AgentImage, ensureAgentImage } from './image.ts';
 import type {
@@ -32,6 +33,8 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
   const firewall = openFirewall();
   /** What runs now: how to stop it, and when it has been cleared away. */
   const living = new Set<{ stop: () => Promise<void>; gone: Promise<unknown> }>();
+  /** Names of the cells that this process opened or took back: reaping leaves them alone. */
+  const held = new Set<string>();
   let image: Promise<AgentImage> | null = null;
   const problems: string[] = [];
   let notes: string[] = [];
@@ -118,6 +121,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     const startedAt = performance.now();
     const cleanup = new Cleanup(options.log);
     const name = cellName(`${spec.run}-${spec.fence}`);
+    held.add(name);
     let found: AgentImage = { tag: '', digest: '' };
     const described = () => ({ container: name, imageTag: found.tag, imageDigest: found.digest });
     try {
@@ -163,14 +167,51 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     }
   }
 
+  async function takeBack(spec: SandboxSpec, handlers: SandboxHandlers): Promise<Sandbox | null> {
+    const startedAt = performance.now();
+    const found = await findCell(engine, { runner: options.runner, run: spec.run, fence: spec.fence });
+    if (!found) return null;
+    const cleanup = new Cleanup(options.log);
+    held.add(found.name);
+    try {
+      const gatewaySecrets = await settings;
+      const logs = boundedOutput(LOG_TAIL_BYTES);
+      const opened: { session?: Session } = {};
+      const container = await reopenCell(
+        engine,
+        await firewall,
+        found,
+        async (host, port) => {
+          const place = { host, port, stateDir: options.stateDir, workspaceFolder: WORKSPACE_FOLDER };
+          opened.session = await openSession(spec, handlers, { ...place, log: options.log }, gatewaySecrets);
+          return opened.session;
+        },
+        logs.push,
+        cleanup,
+      );
+      if (!opened.session) throw new Error('unreachable: a cell opens with its session');
+      const { ended, kill } = watch(spec, opened.session, container, logs, startedAt, cleanup);
+      track(() => kill('canceled'), ended);
+      const { tag, digest } = await ensureImage(options.log).catch(() => ({ tag: '', digest: '' }));
+      const imageTag = digest === found.image ? tag : '';
+      return { container: found.name, imageTag, imageDigest: found.image, ended, kill };
+    } catch (error) {
+      options.log(`${spec.run}: could not be taken back: ${String(error)}`);
+      await cleanup.run();
+      return null;
+    }
+  }
+
   async function prove(spec: CommandSpec, cleanup: Cleanup) {
     const { digest } = await ensureImage(options.log);
     const gatewaySecrets = await settings;
+    const name = cellName(`proof-${spec.label}`);
+    held.add(name);
     const container = await openCell(
       engine,
       await firewall,
       {
-        name: cellName(`proof-${spec.label}`),
+        name,
         runner: options.runner,
         run: spec.label,
         fence: 0,
@@ -202,6 +243,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
   return {
     ensureImage,
     start,
+    takeBack,
     runCommand(spec) {
       const cleanup = new Cleanup(options.log);
       const result = prove(spec, cleanup).finally(() => cleanup.run());
@@ -211,10 +253,12 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     async reapOrphans() {
       const reaped = new Set<string>();
       for (const { id, name } of await ownedContainers(engine, options.runner)) {
+        if (held.has(name)) continue;
         await removeContainer(engine, id);
         reaped.add(name);
       }
       for (const { id, name } of await ownedNetworks(engine, options.runner)) {
+        if (held.has(name)) continue;
         await removeNetwork(engine, id);
         reaped.add(name);
       }

@@ -87,7 +87,13 @@ function checkpointOf({ checkpoint }: SandboxSpec): AgentTask['checkpoint'] {
 export async function openSession(
   spec: SandboxSpec,
   handlers: SandboxHandlers,
-  place: { host: string; stateDir: string; workspaceFolder: string; log: (line: string) => void },
+  place: {
+    host: string;
+    port?: number;
+    stateDir: string;
+    workspaceFolder: string;
+    log: (line: string) => void;
+  },
   settings: GatewaySettings,
 ): Promise<Session> {
   checkRequested(spec);
@@ -112,6 +118,7 @@ export async function openSession(
       onUsage: handlers.onUsage,
       ...(handlers.mayCall ? { mayCall: () => handlers.mayCall?.() ?? Promise.resolve(true) } : {}),
       spentMicroUsd: spec.spentMicroUsd ?? 0,
+      port: place.port ?? 0,
       onBudgetSpent: () => {
         isBudgetSpent = true;
         spent.resolve();

@@ -110,6 +110,16 @@ export async function startContainer(
     await ignoringAbsence(container.remove({ force: true }));
     throw error;
   }
+  return attachContainer(engine, container, spec.name, onLog);
+}
+
+/** Follows a container that runs already: one just started, or one that an earlier process left. */
+export async function attachContainer(
+  engine: Engine,
+  container: Docker.Container,
+  name: string,
+  onLog: (chunk: Buffer) => void,
+): Promise<Container> {
   const logs = await container.logs({ follow: true, stdout: true, stderr: true });
   engine.modem.demuxStream(logs, sink(onLog), sink(onLog));
 
@@ -124,7 +134,7 @@ export async function startContainer(
 
   return {
     id: container.id,
-    name: spec.name,
+    name,
     exited,
     kill: () => ignoringAbsence(container.kill({ signal: 'SIGKILL' })),
     remove: () => ignoringAbsence(container.remove({ force: true, v: true })),

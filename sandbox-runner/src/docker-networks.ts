@@ -53,6 +53,16 @@ export async function createNetwork(
   }
 }
 
+/** A network as an earlier process made it; null: gone, or not one of ours. */
+export async function findNetwork(engine: Engine, name: string): Promise<RunNetwork | null> {
+  const found = (await engine.listNetworks({ filters: { name: [name] } })).find(
+    (network) => network.Name === name,
+  );
+  const gateway = found?.IPAM?.Config?.[0]?.Gateway;
+  const bridge = found?.Options?.['com.docker.network.bridge.name'];
+  return found && gateway && bridge ? { id: found.Id, name, gateway, bridge } : null;
+}
+
 export async function removeNetwork(engine: Engine, id: string): Promise<void> {
   const network = engine.getNetwork(id);
   await ignoringAbsence(network.remove());

@@ -39,6 +39,8 @@ let worker: FakeWorker;
 let host: string;
 let runner: RunnerService | null;
 let logged: string[];
+/** Time that the clock of leases has jumped. */
+let awayMs: number;
 
 beforeEach(async () => {
   folder = tempFolder();
@@ -46,6 +48,7 @@ beforeEach(async () => {
   host = 'http://127.0.0.1:9';
   runner = null;
   logged = [];
+  awayMs = 0;
 });
 afterEach(async () => {
   worker.down = false;
@@ -79,7 +82,7 @@ async function start(script: Script, environment: Record<string, string> = {}): 
       nowMs: Date.now,
     }),
     nowMs: Date.now,
-    monotonicMs: () => performance.now(),
+    monotonicMs: () => performance.now() + awayMs,
     random: Math.random,
   });
   return runner;
@@ -415,5 +418,123 @@ describe('a run', () => {
     expect(answers[4]?.isError).toBe(true);
     expect(answers[4]?.text).toContain('No relay route leads there: cody may not write to sam');
     expect(worker.relays).toMatchObject([{ run: runId('one'), fence: 1, key: 'x', to: 'ryan' }]);
+  });
+});
+
+describe('a session', () => {
+  const HAND_OFF = { objective: 'o', done: ['a'], remaining: ['b'], decisions: [], files: [], blockers: [] };
+  const keep = (final: boolean, key = 'k'): ToolCall => ({
+    tool: 'checkpoint',
+    key,
+    input: { ...HAND_OFF, final },
+    head: '1'.repeat(40),
+    uncommitted: null,
+    bundle: utf8('a bundle'),
+  });
+  const tools = ['report', 'checkpoint'];
+
+  test('that hands its work over ends handed off: hand-off told, bundle uploaded', async () => {
+    await start(async ({ handlers }) => {
+      await handlers.onTool(keep(true));
+      return {};
+    });
+    await put(runRequest('one', { tools }));
+    expect(await worker.waitFor('ended')).toMatchObject({ data: { reason: 'handed_off' } });
+    const kept = await worker.waitFor('checkpoint');
+    expect(kept).toMatchObject({ data: { handOff: HAND_OFF, bundle: { name: 'checkpoint.bundle' } } });
+    expect(worker.artifacts.has(await sha256Hex(utf8('a bundle')))).toBe(true);
+  });
+
+  test('begins from the checkpoint that it is given, and says start_failed when that is altered', async () => {
+    const bytes = utf8('kept work');
+    const bundle = {
+      name: 'checkpoint.bundle',
+      sha256: await sha256Hex(bytes),
+      sizeBytes: bytes.length,
+      contentType: 'application/x-git-bundle',
+    };
+    worker.artifacts.set(bundle.sha256, bytes);
+    const seen: unknown[] = [];
+    await start(async ({ spec }) => {
+      seen.push(spec.checkpoint);
+      return {};
+    });
+    const checkpoint = { handOff: null, bundle, head: '1'.repeat(40), uncommitted: null };
+    await put(runRequest('one', { tools, checkpoint }));
+    await worker.waitFor('ended');
+    expect(seen).toEqual([{ head: '1'.repeat(40), uncommitted: null, bundle: bytes }]);
+    worker.artifacts.set('f'.repeat(64), utf8('other'));
+    const altered = { ...checkpoint, bundle: { ...bundle, sha256: 'f'.repeat(64) } };
+    const second = runRequest('two', { tools, checkpoint: altered });
+    await put(second);
+    expect(await worker.waitFor('ended', second.id)).toMatchObject({ data: { reason: 'start_failed' } });
+  });
+
+  test('that a guardrail ends is stuck, and the operator’s alert comes before the end', async () => {
+    await start(async ({ handlers, killed }) => {
+      for (let n = 1; n <= 6; n++) {
+        const call = { type: 'tool' as const, id: `t${n}`, name: 'Bash', durationMs: null };
+        const input = JSON.stringify({ command: 'npm run nothing' });
+        for (const event of [
+          { ...call, phase: 'requested' as const, input, output: null },
+          { ...call, phase: 'failed' as const, input: null, output: 'no such script' },
+        ]) {
+          handlers.onEvent(event);
+          handlers.judge?.(event);
+        }
+        const denied = {
+          ...call,
+          phase: 'denied' as const,
+          input: '{"command":"sudo id"}',
+          output: 'privilege: no',
+        };
+        handlers.onEvent(denied);
+        handlers.judge?.(denied);
+      }
+      await killed;
+      return { reason: 'canceled' };
+    });
+    await put(runRequest('one'));
+    const ended = await worker.waitFor('ended');
+    expect(ended).toMatchObject({ data: { reason: 'stuck', detail: expect.stringContaining('same call') } });
+    expect(worker.events.filter(({ type }) => type === 'alert')).toMatchObject([
+      { data: { rule: 'privilege' } },
+    ]);
+  });
+
+  test('waits with its model calls while its lease is stale, is not silent meanwhile, and goes on', async () => {
+    const order: string[] = [];
+    await start(async ({ handlers }) => {
+      worker.down = true;
+      awayMs = 10 * 60_000;
+      handlers.onEvent({ type: 'said', text: 'wakes the reporter' });
+      const call = handlers.mayCall?.().then((may) => order.push(`may call: ${may}`));
+      await new Promise((done) => setTimeout(done, 1_200));
+      order.push('the Worker is back');
+      worker.down = false;
+      await call;
+      return {};
+    });
+    await put(runRequest('one'));
+    await worker.waitFor('ended');
+    expect(order).toEqual(['the Worker is back', 'may call: true']);
+  });
+
+  test('whose lease is lost calls no model again', async () => {
+    const answers: unknown[] = [];
+    await start(async ({ handlers, killed }) => {
+      worker.down = true;
+      awayMs = 91_000;
+      handlers.onEvent({ type: 'said', text: 'wakes the reporter' });
+      const call = handlers.mayCall?.();
+      worker.lost = [runId('one')];
+      worker.down = false;
+      await killed;
+      answers.push(await call);
+      return { reason: 'canceled' };
+    });
+    await put(runRequest('one'));
+    expect(await worker.waitFor('ended')).toMatchObject({ data: { reason: 'lease_lost' } });
+    await expect.poll(() => answers, { timeout: 5_000 }).toEqual([false]);
   });
 });
