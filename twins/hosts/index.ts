@@ -35,6 +35,8 @@ export interface HostTwin {
   identityFile: string;
   /** The strings that SSH clients sent, in order. */
   commands(): Promise<string[]>;
+  /** How often somebody was let in. */
+  logins(): Promise<number>;
   /** As root on the server, not over SSH: gives stdout, throws when it fails. */
   exec(...argv: string[]): Promise<string>;
   writeFile(path: string, content: string): Promise<void>;
@@ -127,7 +129,7 @@ export async function createHostTwin(options: HostTwinOptions = {}): Promise<Hos
       if (stdout.includes(twin.hostKeys[0] ?? '-')) return;
       await sleep(50);
     }
-    throw new Error(`the host twin does not answer: ${await docker('logs', '--tail', '5', container)}`);
+    throw new Error(`the host twin does not answer: ${await exec('tail', '-n', '5', '/var/log/sshd.log')}`);
   }
 
   const twin: HostTwin = {
@@ -137,6 +139,8 @@ export async function createHostTwin(options: HostTwinOptions = {}): Promise<Hos
     hostKeys: [],
     identityFile,
     commands: async () => (await exec('cat', `${STATE}/commands`)).split('\0').slice(0, -1),
+    logins: async () =>
+      Number(await exec('sh', '-c', 'grep -c "Accepted publickey" /var/log/sshd.log || true')),
     exec,
     writeFile,
     setContainer,

@@ -277,7 +277,9 @@ describe('what cannot be undone', () => {
 describe('probes', () => {
   test('ask everything at once over one connection', async () => {
     await twin.say('df', 'Filesystem Size Used Avail Use% Mounted on\n/dev/vda1 40G 37G 3G 93% /\n');
+    const before = await twin.logins();
     const answer = await probeHost(commands({ agentProcess: 'host-twin-init' }), 'staging', nowMs);
+    expect((await twin.logins()) - before).toBe(1);
     if (answer.outcome !== 'probed') throw new Error(JSON.stringify(answer));
     expect(answer.probes.map(({ name, exitCode }) => [name, exitCode])).toEqual([
       ['containers', 0],
