@@ -42,14 +42,34 @@ test('rows go in order, a batch at a time, and one by one after a failure', () =
     expect(ids(queue.next(40))).toEqual(['sub_2']);
   }));
 
-test('a row that alone keeps failing is left behind once another goes through', () =>
+/** Tries what is next until the queue has nothing more: `isBad` rows fail. */
+function drain(queue: ProjectionQueue, isBad: (id: string) => boolean): void {
+  for (let n = 0; n < 1_000 && queue.waiting() > 0; n++) {
+    const batch = queue.next(40);
+    const ns = batch.map((one) => one.n);
+    if (ids(batch).some(isBad)) queue.failed(ns, 'bad row');
+    else queue.sent(ns);
+  }
+}
+
+test('a row that keeps failing while others go through is left behind', () =>
   withQueue((queue) => {
-    queue.add(row(1), row(2));
-    for (let n = 0; n < 5; n++) queue.failed([queue.next(40)[0]?.n ?? 0], 'bad row');
-    const probe = queue.next(40);
-    expect(ids(probe)).toEqual(['sub_2']);
-    queue.sent(probe.map(({ n }) => n));
+    queue.add(...[1, 2, 3, 4, 5, 6, 7].map(row));
+    drain(queue, (id) => id === 'sub_1');
     expect(queue.waiting()).toBe(0);
+  }));
+
+test('a row that failed for long is tried again when the database is back, before it is blamed', () =>
+  withQueue((queue) => {
+    queue.add(row(1), row(2), row(3));
+    const sent: string[] = [];
+    for (let n = 0; n < 5; n++) queue.failed([queue.next(40)[0]?.n ?? 0], 'away');
+    while (queue.waiting() > 0) {
+      const batch = queue.next(40);
+      sent.push(...ids(batch));
+      queue.sent(batch.map(({ n }) => n));
+    }
+    expect(sent.sort()).toEqual(['sub_1', 'sub_2', 'sub_3']);
   }));
 
 test('while the database is away nothing is given up, however long it takes', () =>

@@ -8,10 +8,19 @@ export const projectionTable = `CREATE TABLE projection (
   error TEXT
 )`;
 
-/** From here on the row behind it is tried too: when that one goes through, this one is at fault, not D1. */
+/** From here on the row behind it is tried in turn, to tell a bad row from a database that is away. */
 const SUSPECT_TRIES = 5;
+/**
+ * Added to the tries of a row each time one behind it goes through. The database may have come back just then,
+ * so that each time the row itself is tried next.
+ */
+const ACCUSED = 100_000;
+/** So often passed by and failed again: the row is at fault, not D1. */
+const MAX_ACCUSATIONS = 5;
 /** Left behind, with its error, for a person to see. */
 const REFUSED = 1_000_000;
+
+const failuresSince = (tries: number): number => tries % ACCUSED;
 
 /** Rows on their way to D1, in order. */
 export class ProjectionQueue {
@@ -28,7 +37,7 @@ export class ProjectionQueue {
 
   /**
    * The oldest rows. After a failure they go one by one; when the oldest keeps failing, the one behind it is
-   * tried in turn, to tell a bad row from a database that is away.
+   * tried in turn.
    */
   next(limit: number): { n: number; projection: Projection }[] {
     const rows = this.#sql.all<{ n: number; body: string; tries: number }>(
@@ -38,20 +47,26 @@ export class ProjectionQueue {
     );
     const [head, second] = rows;
     const isSuspect = head !== undefined && second !== undefined && head.tries >= SUSPECT_TRIES;
-    const chosen = isSuspect && second.tries < head.tries ? [second] : head && head.tries > 0 ? [head] : rows;
+    const isSecondsTurn = isSuspect && second.tries < failuresSince(head.tries);
+    const chosen = isSecondsTurn ? [second] : head && head.tries > 0 ? [head] : rows;
     return chosen.map(({ n, body }) => ({ n, projection: JSON.parse(body) as Projection }));
   }
 
   sent(ns: readonly number[]): void {
     for (const n of ns) this.#sql.run('DELETE FROM projection WHERE n = ?', n);
-    const first = ns[0];
-    if (first !== undefined)
-      this.#sql.run(
-        'UPDATE projection SET tries = ? WHERE n < ? AND tries >= ?',
-        REFUSED,
-        first,
-        SUSPECT_TRIES,
-      );
+    const [first] = ns;
+    if (first === undefined) return;
+    const passed = this.#sql.all<{ n: number; tries: number }>(
+      'SELECT n, tries FROM projection WHERE n < ? AND tries >= ? AND tries < ?',
+      first,
+      SUSPECT_TRIES,
+      REFUSED,
+    );
+    for (const { n, tries } of passed) {
+      const accusations = Math.floor(tries / ACCUSED) + 1;
+      const after = accusations >= MAX_ACCUSATIONS ? REFUSED : accusations * ACCUSED;
+      this.#sql.run('UPDATE projection SET tries = ? WHERE n = ?', after, n);
+    }
   }
 
   failed(ns: readonly number[], error: string): void {

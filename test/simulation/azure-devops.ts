@@ -67,6 +67,8 @@ export class AzureDevOps implements Service {
   readonly pushes: Push[] = [];
   /** Builds of pull requests run by themselves. */
   readonly hasBuildPolicy: boolean;
+  /** A comment may then be there twice: where nothing is keyed, looking first cannot help. */
+  actedTwice = false;
   #lastId = 0;
 
   constructor(world: World, repositories: number) {
@@ -276,6 +278,9 @@ export class AzureDevOps implements Service {
   // -- its API
 
   trouble = (): number => this.#world.faults().azure;
+  twice = (): void => {
+    this.actedTwice = true;
+  };
   latencyMs = (): number => this.#random.between(20, 400);
 
   failure(): Answer {

@@ -1,4 +1,327 @@
+import type { ObjectState, Row } from './objects.ts';
+import { withoutRemark } from './telegram.ts';
 import type { World } from './world.ts';
 
-export function checkNow(_world: World, _binding: string, _name: string): void {}
-export async function checkAtRest(_world: World): Promise<void> {}
+interface JournalLine {
+  seq: number;
+  at: number;
+  type: string;
+  v: number;
+  data: string;
+  prev: string;
+  hash: string;
+}
+
+/** The pool's limit, as the object has it. */
+const HEAVY_SLOTS = 15;
+const TURNS_PER_GROUP = 4;
+const ENDED = ['idle', 'resolved', 'explained', 'escalated', 'aborted'];
+
+/** After each call: what must hold at every moment of the object that was called. */
+export function checkNow(world: World, binding: string, name: string): void {
+  const state = world.objects.find(binding, name);
+  if (state === null) return;
+  if (binding === 'RUN_POOL') checkPool(world, state);
+  if (binding === 'GROUP_QUEUE') checkTurns(world, state);
+}
+
+function checkPool(world: World, pool: ObjectState): void {
+  const held = pool.rows(`SELECT * FROM leases WHERE state = 'held'`);
+  if (held.filter(({ kind }) => kind === 'heavy').length > HEAVY_SLOTS)
+    world.violate('more heavy runs than there are slots');
+  if (world.budgetUsd === null) return;
+  const reserved = held.reduce((sum, lease) => sum + Number(lease.budget_micro_usd), 0);
+  const spent = Number(pool.rows('SELECT sum(micro_usd) AS n FROM spent')[0]?.n ?? 0);
+  // A run may spend more than was reserved for it; a reservation never goes beyond the cap.
+  const newest = held.at(-1);
+  const isFresh = Number(newest?.granted_at ?? 0) === world.clock.now + pool.skewMs;
+  if (isFresh && spent + reserved > world.budgetUsd * 1_000_000) world.violate('a lease beyond the budget');
+}
+
+function checkTurns(world: World, queue: ObjectState): void {
+  const active = queue.rows(`SELECT thread FROM messages WHERE state = 'active'`);
+  if (active.length > TURNS_PER_GROUP) world.violate(`${queue.title}: ${active.length} turns at once`);
+  const threads = new Set(active.map(({ thread }) => thread));
+  if (threads.size < active.length) world.violate(`${queue.title}: two turns of one thread at once`);
+}
+
+/** When nothing is left to happen: everything has ended, nothing is kept busy, and all records agree. */
+export async function checkAtRest(world: World): Promise<void> {
+  const { objects } = world;
+  for (const state of objects.states.values()) {
+    checkNothingWaits(world, state);
+    checkChain(world, state);
+  }
+  for (const inbox of objects.of('INBOX')) checkInbox(world, inbox);
+  for (const incident of objects.of('INCIDENT')) await checkIncident(world, incident);
+  for (const queue of objects.of('GROUP_QUEUE')) checkQueue(world, queue);
+  for (const run of objects.of('RUN')) checkRun(world, run);
+  for (const pool of objects.of('RUN_POOL')) checkPoolAtRest(world, pool);
+  for (const bot of objects.of('TELEGRAM')) checkMessages(world, bot);
+  checkOutside(world);
+  checkProjections(world);
+}
+
+const hasTable = (state: ObjectState, table: string): boolean =>
+  state.rows(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?`, table).length > 0;
+
+function checkNothingWaits(world: World, state: ObjectState): void {
+  if (hasTable(state, 'outbox'))
+    for (const item of state.rows(`SELECT key, kind, tries, error FROM outbox WHERE state = 'pending'`))
+      world.violate(`${state.title}: ${item.key} (${item.kind}) waits for ever, ${item.error}`);
+  if (hasTable(state, 'projection'))
+    for (const row of state.rows('SELECT count(*) AS n, min(error) AS error FROM projection'))
+      if (Number(row.n) > 0) world.violate(`${state.title}: ${row.n} rows never reach D1: ${row.error}`);
+}
+
+function journalOf(state: ObjectState): JournalLine[] {
+  if (!hasTable(state, 'journal')) return [];
+  return state.rows('SELECT * FROM journal ORDER BY seq') as unknown as JournalLine[];
+}
+
+function checkChain(world: World, state: ObjectState): void {
+  const lines = journalOf(state);
+  lines.forEach((line, index) => {
+    const before = lines[index - 1];
+    if (line.seq !== index + 1 || (before !== undefined && line.prev !== before.hash))
+      world.violate(`${state.title}: the chain is broken at ${line.seq}`);
+  });
+}
+
+function checkInbox(world: World, inbox: ObjectState): void {
+  for (const event of inbox.rows(`SELECT id, type FROM events WHERE status = 'accepted'`))
+    world.violate(`${inbox.title}: ${event.id} (${event.type}) was accepted and never ended`);
+}
+
+interface Told {
+  class: string;
+  message: string;
+}
+
+async function checkIncident(world: World, incident: ObjectState): Promise<void> {
+  const lines = journalOf(incident);
+  if (lines.length === 0) return;
+  const living = (await world.performed(incident, 'view')) as { status: string } | null;
+  const status = living?.status ?? '?';
+  if (!ENDED.includes(status)) world.violate(`${incident.title} is ${status} and nothing more happens`);
+  for (const moment of ['in memory', 'from disk']) {
+    const replayed = (await world.performed(incident, 'replay')) as { identical: boolean };
+    if (!replayed.identical) world.violate(`${incident.title}: replay differs from the state ${moment}`);
+    incident.kill('to be read anew');
+  }
+  checkStory(world, incident, lines);
+}
+
+/** What the operator heard of each episode, and that one run at a time was active. */
+function checkStory(world: World, incident: ObjectState, lines: JournalLine[]): void {
+  let told: Told[] = [];
+  let active: string | null = null;
+  let ended = true;
+  let endReason = '';
+  const episodeIsOver = (): void => checkTold(world, incident, told, ended ? endReason : null);
+  const deeds = new Map<string, string>();
+  for (const { type, data, seq } of lines) {
+    const fact = JSON.parse(data) as Record<string, unknown> & { kind?: string; data?: Told };
+    if (type === 'episode_started') {
+      episodeIsOver();
+      told = [];
+      ended = false;
+    }
+    if (type === 'run_requested') {
+      if (active !== null) world.violate(`${incident.title}: ${fact.run} begins while ${active} is active`);
+      active = String(fact.run);
+    }
+    if (type === 'run_ended' && fact.run === active) active = null;
+    if (type === 'episode_ended') {
+      if (ended) world.violate(`${incident.title}: an episode ends twice at ${seq}`);
+      if (active !== null) world.violate(`${incident.title}: it ends while ${active} is active`);
+      ended = true;
+      endReason = String(fact.reason);
+    }
+    if (type !== 'effect_requested') continue;
+    if (fact.kind === 'notify_operator' && fact.data) told.push(fact.data);
+    const once = ['start_run', 'open_pull_request', 'complete_pull_request', 'perform_intent', 'notify_operator'];
+    if (!once.includes(fact.kind ?? '')) continue;
+    const { key: _, ...deed } = fact;
+    const name = JSON.stringify(deed);
+    const first = deeds.get(name);
+    if (first !== undefined) world.violate(`${incident.title}: ${fact.kind} is asked for twice, at ${first} and ${seq}`);
+    deeds.set(name, String(seq));
+  }
+  episodeIsOver();
+}
+
+const ENDINGS = ['resolved', 'explained', 'escalated'];
+/** Ended by a person's own hand, who is not told. */
+const BY_HAND = ['denied', 'pull_request_abandoned'];
+
+function checkTold(world: World, incident: ObjectState, told: Told[], endReason: string | null): void {
+  if (told.length === 0 && endReason === null) return;
+  const classes = told.map((one) => one.class);
+  const messages = new Set(told.map(({ message }) => message));
+  const story = classes.join(', ');
+  const ending = classes.filter((one) => ENDINGS.includes(one));
+  const isOdd =
+    messages.size < told.length ||
+    classes.lastIndexOf('detected') > 0 ||
+    (ending.length > 0 && !ENDINGS.includes(classes.at(-1) ?? '')) ||
+    ending.length > 1 ||
+    (endReason !== null && ending.length === 0 && !BY_HAND.includes(endReason) && endReason !== '') ||
+    (classes.some((one) => one === 'pr_ready' || one === 'fix_pushed') && classes[0] !== 'detected');
+  if (isOdd) world.violate(`${incident.title}: the operator hears "${story}" of an episode ended by ${endReason}`);
+}
+
+function checkQueue(world: World, queue: ObjectState): void {
+  for (const message of queue.rows(`SELECT id, state, incident FROM messages WHERE state IN ('waiting', 'active')`))
+    world.violate(`${queue.title}: ${message.id} of ${message.incident} is ${message.state} for ever`);
+}
+
+function checkRun(world: World, run: ObjectState): void {
+  const record = recordOf(run);
+  if (record === null) return;
+  if (record.status !== 'ended') world.violate(`${run.title} is ${record.status} and nothing more happens`);
+  const counted = run.rows('SELECT request_id, micro_usd FROM usage');
+  const sum = counted.reduce((total, row) => total + Number(row.micro_usd), 0);
+  if (sum !== record.costMicroUsd) world.violate(`${run.title}: cost ${record.costMicroUsd}, counted ${sum}`);
+  const served = [...world.servedCalls].filter(([, of]) => of === run.name);
+  const known = new Set(counted.map(({ request_id }) => request_id));
+  for (const [request] of served)
+    if (!known.has(request)) world.violate(`${run.title}: the model call ${request} was never counted`);
+  const living = world.runners.flatMap((runner) => runner.living.filter((one) => one.run === run.name));
+  if (living.length > 0) world.violate(`${run.title} has ended and its session lives on`);
+}
+
+interface RunRecord {
+  status: string;
+  costMicroUsd: number;
+  releasedMicroUsd: number;
+  fence: number;
+}
+
+function recordOf(run: ObjectState): RunRecord | null {
+  const row = run.rows('SELECT record FROM run')[0];
+  return row === undefined ? null : (JSON.parse(String(row.record)) as RunRecord);
+}
+
+function checkPoolAtRest(world: World, pool: ObjectState): void {
+  for (const lease of pool.rows(`SELECT run, state FROM leases WHERE state = 'held'`))
+    world.violate(`${pool.title}: the lease of ${lease.run} is held for ever`);
+  for (const waiting of pool.rows('SELECT run FROM waiting'))
+    world.violate(`${pool.title}: ${waiting.run} waits for ever`);
+  const spent = Number(pool.rows('SELECT sum(micro_usd) AS n FROM spent')[0]?.n ?? 0);
+  const runs = world.objects.of('RUN').map(recordOf);
+  const costs = runs.reduce((sum, record) => sum + (record?.costMicroUsd ?? 0), 0);
+  if (spent > costs) world.violate(`${pool.title}: ${spent} booked, runs cost ${costs}`);
+  const late = runs.reduce((sum, record) => sum + ((record?.costMicroUsd ?? 0) - (record?.releasedMicroUsd ?? 0)), 0);
+  if (spent !== costs - late) world.lost('cost of runs not booked in the pool', costs - late - spent);
+}
+
+/** Each message arrived; again only where an earlier try was not heard of; in order per chat. */
+function checkMessages(world: World, bot: ObjectState): void {
+  const posts = bot.rows(`SELECT * FROM posts ORDER BY n`);
+  for (const post of posts)
+    if (post.state !== 'sent' && post.state !== 'dead')
+      world.violate(`${bot.title}: ${post.key} is ${post.state} for ever`);
+  const arrived = new Map<string, number>();
+  for (const { chat, text } of world.telegram.sent) {
+    const name = `${chat} ${withoutRemark(text)}`;
+    arrived.set(name, (arrived.get(name) ?? 0) + 1);
+  }
+  const expected = new Map<string, { sent: number; all: number }>();
+  for (const post of posts.filter(({ kind }) => kind === 'send')) {
+    const name = `${post.chat} ${originalText(world, post)}`;
+    const known = expected.get(name) ?? { sent: 0, all: 0 };
+    expected.set(name, { sent: known.sent + (post.state === 'sent' ? 1 : 0), all: known.all + 1 });
+  }
+  for (const [name, { sent, all }] of expected) {
+    const times = arrived.get(name) ?? 0;
+    const unheard = world.telegram.unheardOf.get(name) ?? 0;
+    if (times < sent) world.violate(`a message that was sent is not there: ${name.slice(0, 120)}`);
+    if (times > all + unheard)
+      world.violate(`a message came ${times} times, unheard of ${unheard}: ${name.slice(0, 120)}`);
+  }
+  checkOrder(world, bot, posts);
+}
+
+/** What was sent: an edit changes what the post holds, not what arrived first. */
+function originalText(world: World, { message_id: id, html }: Row): string {
+  const arrived = world.telegram.sent.find((one) => one.id === id);
+  return withoutRemark(arrived?.text ?? String(html));
+}
+
+/** A post is sent for good before the next one of its chat is tried; replayed ones come when they come. */
+function checkOrder(world: World, bot: ObjectState, posts: Row[]): void {
+  const replayed = journalOf(bot)
+    .filter(({ type }) => type === 'telegram_replayed')
+    .map(({ data }) => (JSON.parse(data) as { key: string }).key);
+  const last = new Map<string, number>();
+  for (const { chat, key, kind, state, message_id: id } of posts) {
+    if (kind !== 'send' || state !== 'sent' || replayed.includes(String(key))) continue;
+    if (Number(id) < (last.get(String(chat)) ?? 0)) world.violate(`chat ${chat}: ${key} came out of order`);
+    last.set(String(chat), Number(id));
+  }
+}
+
+function checkOutside(world: World): void {
+  const { azure } = world;
+  const sources = new Map<string, number>();
+  for (const request of azure.pullRequests) {
+    if (request.by !== 'dogwatch') continue;
+    const name = `${request.repository} ${request.source}`;
+    sources.set(name, (sources.get(name) ?? 0) + 1);
+    if (request.endings > 1) world.violate(`pull request ${request.id} ended ${request.endings} times`);
+    const marked = new Set(request.comments);
+    if (marked.size < request.comments.length && !world.azure.actedTwice)
+      world.violate(`pull request ${request.id} has a comment twice`);
+  }
+  for (const [source, times] of sources)
+    if (times > 1) world.violate(`${times} pull requests of ${source}`);
+  const pushed = new Map<string, number>();
+  for (const { repository, ref, commit, by } of azure.pushes) {
+    if (by !== 'dogwatch') continue;
+    const name = `${repository} ${ref} ${commit}`;
+    pushed.set(name, (pushed.get(name) ?? 0) + 1);
+    if (ref === 'refs/heads/main') world.violate('a push to the default branch');
+  }
+  for (const [push, times] of pushed) if (times > 1) world.violate(`${push} was pushed ${times} times`);
+}
+
+/** D1 says what the objects say. */
+function checkProjections(world: World): void {
+  const { d1, objects } = world;
+  for (const state of objects.states.values()) {
+    const lines = journalOf(state);
+    if (lines.length === 0) continue;
+    const chain = chainOf(state);
+    const rows = d1.rows('SELECT seq, hash FROM audit WHERE chain = ? ORDER BY seq', chain);
+    if (rows.length !== lines.length || rows.some((row, index) => row.hash !== lines[index]?.hash))
+      world.violate(`D1: ${rows.length} audit rows of ${state.title}, its journal has ${lines.length}`);
+  }
+  for (const run of objects.of('RUN')) {
+    const record = recordOf(run);
+    const row = d1.rows('SELECT status, fence, cost_micro_usd FROM runs WHERE id = ?', run.name)[0];
+    if (record && (row?.status !== record.status || row.cost_micro_usd !== record.costMicroUsd))
+      world.violate(`D1: ${run.title} is ${row?.status} ${row?.cost_micro_usd}, not ${record.status} ${record.costMicroUsd}`);
+    const costs = d1.rows('SELECT sum(micro_usd) AS n FROM costs WHERE run = ?', run.name)[0];
+    if (record && Number(costs?.n ?? 0) !== record.costMicroUsd)
+      world.violate(`D1: cost rows of ${run.title} sum up to ${costs?.n}, not ${record.costMicroUsd}`);
+  }
+  for (const inbox of objects.of('INBOX'))
+    for (const event of inbox.rows('SELECT id, status FROM events')) {
+      const row = d1.rows('SELECT status FROM deliveries WHERE id = ?', String(event.id))[0];
+      if (row?.status !== event.status) world.violate(`D1: ${event.id} is ${row?.status}, not ${event.status}`);
+    }
+  for (const timer of d1.rows('SELECT object, name FROM timers WHERE due_at IS NOT NULL'))
+    world.violate(`D1: the timer ${timer.name} of ${timer.object} is left`);
+  for (const row of d1.rows(`SELECT id, status FROM incidents`)) {
+    if (!ENDED.includes(String(row.status))) world.violate(`D1: ${row.id} is ${row.status}`);
+  }
+  for (const row of d1.rows(`SELECT id FROM approvals WHERE state = 'waiting'`))
+    world.violate(`D1: the approval ${row.id} waits for ever`);
+}
+
+function chainOf(state: ObjectState): string {
+  if (state.binding === 'RUN_POOL') return 'run-pool';
+  if (state.binding === 'RELAY_POLICY') return 'relay-policy';
+  return state.binding === 'TELEGRAM' ? 'telegram' : state.name;
+}

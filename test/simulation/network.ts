@@ -28,6 +28,8 @@ export interface Service {
   failure(): Answer;
   /** It acted, and nobody who asked heard of it. */
   unheard?(asked: Asked, answer: Answer): void;
+  /** It is about to act a second time on one request. */
+  twice?(): void;
 }
 
 type Trouble = 'none' | 'unreachable' | 'fails' | 'answer_lost' | 'fails_after' | 'late' | 'acts_late' | 'twice';
@@ -83,6 +85,11 @@ export class Network {
         objects().crashAtAwait(asked.life);
         const isHeard = !isOver && answer !== null && asked.life?.alive !== false;
         if (acted !== null && (!isHeard || answer !== acted)) service.unheard?.(asked, acted);
+        else if (acted !== null && asked.life) {
+          // It may die of the next write, before it has noted what it heard.
+          const noted = asked.life.onDeath(() => service.unheard?.(asked, acted));
+          clock.after(0, noted);
+        }
         if (isOver || asked.life?.alive === false) return;
         isOver = true;
         forgetTimeout(signal);
@@ -102,6 +109,7 @@ export class Network {
         trace(`${what} → ${acted.status}`);
         if (trouble === 'twice') {
           service.unheard?.(asked, acted);
+          service.twice?.();
           acted = service.perform(asked);
         }
         const back = trouble === 'late' ? slow : there / 2;

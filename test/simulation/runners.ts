@@ -30,6 +30,12 @@ interface PerformIntent {
   intent: Intent;
 }
 
+interface ReportAnswer {
+  lost: string[];
+  stop: boolean;
+  acknowledged: Record<string, number>;
+}
+
 /** One runner: its sessions, what it has on disk, and the heartbeat that tells of both. */
 export class Runner implements Service {
   readonly name: string;
@@ -326,7 +332,12 @@ export class Runner implements Service {
       this.#reporting = false;
       if (this.#spool.length > 0) this.#world.clock.after(afterMs, () => this.#tell());
     };
-    within(new Life(`worker for ${this.name}`, 0), () => this.#reportTo(leases, events)).then(
+    const life = new Life(`worker for ${this.name}`, 0);
+    const answered = new Promise<ReportAnswer>((resolve, reject) => {
+      life.onDeath(() => reject(new Error('the Worker died')));
+      within(life, () => this.#reportTo(leases, events)).then(resolve, reject);
+    });
+    answered.then(
       (answer) => {
         if (this.#state !== 'up') return again(HEARTBEAT_MS);
         for (const { run, fence } of leases)
@@ -352,7 +363,7 @@ export class Runner implements Service {
   async #reportTo(
     leases: { run: string; fence: number }[],
     events: RunnerEvent[],
-  ): Promise<{ lost: string[]; stop: boolean; acknowledged: Record<string, number> }> {
+  ): Promise<ReportAnswer> {
     const { objects } = this.#world;
     const trouble = this.#random.chance(this.#world.faults().runnerNetwork);
     if (trouble && this.#random.chance(0.5)) throw new Error('not reached');

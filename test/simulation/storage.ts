@@ -64,6 +64,10 @@ class Statement {
     return this.all();
   }
 
+  async first(): Promise<Row | null> {
+    return ((await this.all()).results[0] as Row | undefined) ?? null;
+  }
+
   raw(): Promise<unknown[]> {
     return this.#d1.ask(() => this.#d1.arrays(this.sql, this.values));
   }
