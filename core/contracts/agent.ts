@@ -39,8 +39,8 @@ export const agentSchema = z.strictObject({
   tier: tierSchema,
   /** Tools of the `dogwatch` MCP server, or of the light run. */
   tools: z.array(z.string().regex(/^[a-z][a-z_]{0,63}$/)),
-  /** Routes of the gateway. */
-  egress: z.array(nameSchema),
+  /** Routes of the gateway; `tunnel:HOST` opts one host in, by its name, on port 443. */
+  egress: z.array(z.union([nameSchema, z.string().regex(/^tunnel:[a-z0-9.-]{3,253}$/)])),
   /** Credentials that the gateway or the Worker adds for it, by name. */
   credentials: z.array(nameSchema),
   /** Hosts on which the runner may execute its commands, by name. */

@@ -2,7 +2,7 @@ import { runCommands } from './backend-commands.ts';
 import { type BackendOptions, DEFAULT_LIMITS, gatewaySettings } from './backend-options.ts';
 import { boundedOutput } from './backend-output.ts';
 import { checkRequested, decideEnd, openProofGateway, openSession, type Session } from './backend-session.ts';
-import { checkEngine, connectEngine, type Engine } from './docker.ts';
+import { checkEngine, connectEngine, type Engine, explained } from './docker.ts';
 import { cellName, openCell } from './docker-cell.ts';
 import { Cleanup } from './docker-cleanup.ts';
 import { type Container, ownedContainers, removeContainer } from './docker-containers.ts';
@@ -36,11 +36,14 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
   /** Names of the cells that this process opened or took back: reaping leaves them alone. */
   const held = new Set<string>();
   let image: Promise<AgentImage> | null = null;
-  const problems: string[] = [];
+  /** What is wrong now, by where it was noticed; each stays until it is seen to be mended. */
+  const problems = new Map<'firewall' | 'seccomp' | 'engine', string>();
   let notes: string[] = [];
   void firewall.then((opened) => {
-    problems.push(...opened.problems());
-    for (const problem of problems) options.log(problem);
+    const open = opened.problems().join(' ');
+    if (open === '') return;
+    problems.set('firewall', open);
+    options.log(open);
   });
 
   /** A runtime that was asked for and is not there is an error, never a fall-back to a weaker one. */
@@ -56,7 +59,8 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       `user namespaces: ${userNamespaces ? 'remapped' : 'not remapped (dockerd --userns-remap=default would add a wall)'}`,
     ];
     if (!seccomp) {
-      problems.push(
+      problems.set(
+        'seccomp',
         'The engine has no seccomp: containers may use every system call. Use a kernel and an engine with it.',
       );
     }
@@ -156,9 +160,13 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       if (!opened.session) throw new Error('unreachable: a cell opens with its session');
       const { ended, kill } = watch(spec, opened.session, container, logs, startedAt, cleanup);
       track(() => kill('canceled'), ended);
+      problems.delete('engine');
       return { ...described(), ended, kill };
-    } catch (error) {
+    } catch (thrown) {
       await cleanup.run();
+      const fault = explained(thrown);
+      if (fault) problems.set('engine', fault.message);
+      const error = fault ?? thrown;
       const detail = (error instanceof Error ? error.message : String(error)).slice(0, 4_000);
       options.log(`${spec.run}: ${detail}`);
       const durationMs = Math.round(performance.now() - startedAt);
@@ -265,7 +273,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       await (await firewall).reap(await livingBridges(engine));
       return [...reaped];
     },
-    problems: () => problems,
+    problems: () => [...problems.values()],
     notes: () => notes,
     async close() {
       const all = [...living];

@@ -48,16 +48,36 @@ export async function checkEngine(engine: Engine): Promise<EngineFacts> {
       seccomp: security.some((each) => each.startsWith('name=seccomp')),
     };
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const fix =
-      code === 'EACCES'
-        ? 'This user may not speak to it: add the user to the group "docker" and log in again.'
-        : 'Start it (`systemctl start docker`, or `dockerd`), or install it (`apt-get install docker.io`); without one, use --no-docker.';
-    throw new DockerError(`No Docker Engine answers (${code ?? String(error)}). ${fix}`, {
-      retryable: true,
-      cause: error,
-    });
+    throw explained(error) ?? unreachable(error);
   }
+}
+
+function unreachable(error: unknown): DockerError {
+  const code = (error as NodeJS.ErrnoException).code;
+  const fix =
+    code === 'EACCES'
+      ? 'This user may not speak to it: add the user to the group "docker" and log in again.'
+      : 'Start it (`systemctl start docker`, or `dockerd`), or install it (`apt-get install docker.io`); without one, use --no-docker.';
+  return new DockerError(`engine: no Docker Engine answers (${code ?? String(error)}). ${fix}`, {
+    retryable: true,
+    cause: error,
+  });
+}
+
+/** Cause and way out where the engine, and not the one run, is at fault; null where it is not. */
+export function explained(error: unknown): DockerError | null {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code && ['ECONNREFUSED', 'ENOENT', 'EACCES', 'ECONNRESET', 'EPIPE'].includes(code)) {
+    const { syscall } = error as NodeJS.ErrnoException;
+    if (syscall === 'connect' || code === 'ECONNRESET' || code === 'EPIPE') return unreachable(error);
+  }
+  if (/no space left on device/i.test(String(error))) {
+    return new DockerError(
+      "disk: the engine's disk is full. Free some (`docker system prune`) or give it a larger one (`data-root` in daemon.json).",
+      { retryable: true, cause: error },
+    );
+  }
+  return null;
 }
 
 export const statusOf = (error: unknown): number | undefined =>

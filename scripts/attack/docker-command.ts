@@ -50,6 +50,7 @@ export async function openContainer(
   image: string,
   name: string,
 ): Promise<{ name: string; close(): Promise<void> }> {
+  const close = async () => void (await docker('rm', '--force', '--volumes', name));
   await docker(
     ...['run', '--detach', '--init', '--name', name, '--label', 'dogwatch.attack=true'],
     ...['--network', 'host', '--pid', 'host', '--user', '0:0'],
@@ -67,6 +68,9 @@ export async function openContainer(
     ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'],
     ...['--volume', '/var/run/docker.sock:/var/run/docker.sock', '--volume', '/:/host:ro'],
     ...['--tmpfs', '/workspace:mode=1777,exec', image, 'sleep', 'infinity'],
-  );
-  return { name, close: async () => void (await docker('rm', '--force', '--volumes', name)) };
+  ).catch(async (error) => {
+    await close();
+    throw error;
+  });
+  return { name, close };
 }

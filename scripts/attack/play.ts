@@ -17,13 +17,31 @@ async function all(container: string, who: Who, probes: Probe[]): Promise<ProbeR
   return probes.length === 0 ? [] : probeIn(container, who, probes);
 }
 
+/** Each control once; attacks that share one share its result. */
+async function playControls(
+  attacks: readonly Attack[],
+  places: Record<Attack['control']['in'], string>,
+): Promise<Map<Attack, ProbeResult>> {
+  const controls = new Map<Attack, ProbeResult>();
+  for (const [place, container] of Object.entries(places)) {
+    const own = attacks.filter(({ control }) => control.in === place);
+    const texts = [...new Set(own.map(({ control }) => JSON.stringify(control.probe)))];
+    const probes = texts.map((text) => withToken(JSON.parse(text) as Probe, newToken()));
+    const found = await all(container, place === 'open' ? 'root' : 'user', probes);
+    for (const attack of own) {
+      const result = found[texts.indexOf(JSON.stringify(attack.control.probe))];
+      if (result) controls.set(attack, result);
+    }
+  }
+  return controls;
+}
+
 /**
  * Every attack as everybody it names, every control once. Blocked means: the probe did not get through, and no
  * host outside has seen its token.
  */
 export async function playAttacks(stage: Stage, attacks: readonly Attack[]): Promise<Row[]> {
   const [cell, other] = stage.cells;
-  const places = { open: stage.open, cell: cell.container, other: other.container };
   const shots: Shot[] = attacks.flatMap((attack) =>
     attack.as.map((as) => ({ attack, as, token: newToken() })),
   );
@@ -40,16 +58,11 @@ export async function playAttacks(stage: Stage, attacks: readonly Attack[]): Pro
       if (result) results.set(shot, result);
     });
   }
-  const controls = new Map<Attack, ProbeResult>();
-  for (const place of ['open', 'cell', 'other'] as const) {
-    const own = attacks.filter(({ control }) => control.in === place);
-    const probes = own.map(({ control }) => withToken(control.probe, newToken()));
-    const found = await all(places[place], place === 'open' ? 'root' : 'user', probes);
-    own.forEach((attack, index) => {
-      const result = found[index];
-      if (result) controls.set(attack, result);
-    });
-  }
+  const controls = await playControls(attacks, {
+    open: stage.open,
+    cell: cell.container,
+    other: other.container,
+  });
   // What was sent one way has had its time to arrive.
   await new Promise((next) => setTimeout(next, 300));
   const contacts = stage.outside.contacts();

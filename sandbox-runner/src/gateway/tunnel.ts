@@ -72,6 +72,8 @@ function dial(address: string): Promise<Socket> {
  */
 export function openTunnels(deps: TunnelDeps) {
   const living = new Set<Duplex>();
+  /** Both ends of a tunnel live; only the nearer one counts. */
+  let underWay = 0;
 
   function refuse(socket: Duplex, target: string, status: string, reason: string) {
     deps.log(`tunnel to ${target} refused: ${reason}`);
@@ -112,10 +114,14 @@ export function openTunnels(deps: TunnelDeps) {
     socket.on('error', () => socket.destroy());
     const wanted = decideTarget(incoming.url ?? '', deps.hosts);
     if (!wanted.ok) return refuse(socket, target, '403 Forbidden', wanted.reason);
-    if (living.size >= MAX_AT_ONCE)
+    if (underWay >= MAX_AT_ONCE)
       return refuse(socket, target, '429 Too Many Requests', `At most ${MAX_AT_ONCE} tunnels at once.`);
     living.add(socket);
-    socket.once('close', () => living.delete(socket));
+    underWay += 1;
+    socket.once('close', () => {
+      living.delete(socket);
+      underWay -= 1;
+    });
     const found = decideAddress(await deps.resolve(wanted.host));
     if (!found.ok) return refuse(socket, target, '403 Forbidden', found.reason);
     await carry(socket, head, wanted.host, found.address).catch((error: unknown) => {
