@@ -43,9 +43,12 @@ async function vitest(title: string, projects: string[]): Promise<Counts> {
   }
 }
 
-async function demo(scenario: string): Promise<Counts> {
-  console.log(`\n== demo: ${scenario}`);
-  const code = await run(process.execPath, [join(root, 'scripts/demo.ts'), '--scenario', scenario]);
+/** A repository that is nothing like the sample, with a patch that is not from `git format-patch`. */
+const FOREIGN = ['--repo', 'examples/queue-js', '--defect', 'examples/defects/queue-js.patch'];
+
+async function demo(title: string, args: string[]): Promise<Counts> {
+  console.log(`\n== demo: ${title}`);
+  const code = await run(process.execPath, [join(root, 'scripts/demo.ts'), ...args]);
   return code === 0 ? { ...noCounts, passed: 1 } : { ...noCounts, failed: 1 };
 }
 
@@ -59,10 +62,11 @@ const engine = await acquireDockerEngine(reports, console.log).catch((error: Err
 });
 if (engine) {
   counts = add(counts, await vitest('tests with Docker', ['docker']));
-  for (const scenario of scenarioNames) counts = add(counts, await demo(scenario));
+  for (const name of scenarioNames) counts = add(counts, await demo(name, ['--scenario', name]));
+  counts = add(counts, await demo('a foreign repository', FOREIGN));
   await engine.release();
 } else {
-  const left = 1 + scenarioNames.length;
+  const left = 2 + scenarioNames.length;
   counts = add(counts, process.env.CI ? { ...noCounts, failed: left } : { ...noCounts, skipped: left });
 }
 

@@ -40,17 +40,21 @@ export async function prepareRepository(
   try {
     const taken = userDir === null ? null : await cloneOf(from, dir);
     if (taken === null) await copyOf(from, dir);
+    const lock = await lockFor(dir);
     const choice = await choosePipeline(
       await readFile(join(dir, 'azure-pipelines.yml'), 'utf8').catch(() => null),
       { branch: taken?.branch ?? 'main', featureBranch },
-      () => manifestOf(dir, from),
+      async () => {
+        const facts = await manifestOf(dir, from);
+        return { ...facts, hasLock: facts.hasLock || 'package-lock.json' in lock.extraFiles };
+      },
     );
     return {
       name,
       dir,
       defaultBranch: choice.defaultBranch,
-      extraFiles: choice.extraFiles,
-      remarks: [...(taken?.remarks ?? []), ...choice.remarks],
+      extraFiles: { ...choice.extraFiles, ...lock.extraFiles },
+      remarks: [...(taken?.remarks ?? []), ...choice.remarks, ...lock.remarks],
       discard,
     };
   } catch (error) {
@@ -127,4 +131,34 @@ async function manifestOf(dir: string, shownDir: string): Promise<ManifestFacts>
       manifest.workspaces !== undefined,
     hasBuild: manifest.scripts.build !== undefined,
   };
+}
+
+const LOCK_TIMEOUT_MS = 120_000;
+
+/** A lock file for dependencies that have none: agents install only what a lock file names. */
+async function lockFor(dir: string): Promise<Pick<SourceRepository, 'extraFiles' | 'remarks'>> {
+  const none = { extraFiles: {}, remarks: [] };
+  const facts = await manifestOf(dir, dir).catch(() => null);
+  if (!facts?.hasDependencies || facts.hasLock) return none;
+  const scratch = await mkdtemp(join(tmpdir(), 'dogwatch-lock-'));
+  try {
+    await copyOf(dir, scratch);
+    const args = ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'];
+    await run('npm', args, { cwd: scratch, timeout: LOCK_TIMEOUT_MS });
+    return {
+      extraFiles: { 'package-lock.json': await readFile(join(scratch, 'package-lock.json'), 'utf8') },
+      remarks: [
+        'the repository has no package-lock.json: one is made, since agents install only what it names',
+      ],
+    };
+  } catch (error) {
+    const { stderr, message } = error as { stderr?: string; message: string };
+    const why = (stderr || message).trim().split('\n')[0];
+    return {
+      ...none,
+      remarks: [`no package-lock.json could be made (${why}): agents may not be able to install`],
+    };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }
