@@ -77,7 +77,7 @@ export class ObjectState {
   #fire(at: number, tries: number): void {
     const { deps } = this.#objects;
     if (this.alarmAt !== at) return;
-    if (deps.random.chance(deps.faults().lostAlarm)) {
+    if (deps.random.chance(deps.faults().lostAlarm) && this.#isFoundByTick()) {
       deps.trace(`${this.title} alarm lost`);
       this.setAlarm(null);
       return;
@@ -96,6 +96,18 @@ export class ObjectState {
       })
       .then(() => deps.after(this.binding, this.name, 'alarm'))
       .catch(retry);
+  }
+
+  /**
+   * The tick pokes these at all times, the others when a timer of theirs is overdue in D1: only an alarm that
+   * stands for nothing else may be lost.
+   */
+  #isFoundByTick(): boolean {
+    if (['INBOX', 'TELEGRAM', 'RUN_POOL'].includes(this.binding)) return true;
+    const waits =
+      this.rows(`SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1`).length +
+      this.rows('SELECT 1 FROM projection LIMIT 1').length;
+    return waits === 0;
   }
 
   kill(why: string): void {
