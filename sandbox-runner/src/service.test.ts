@@ -108,6 +108,7 @@ describe('the doors', () => {
     expect((await put(runRequest('two'))).status).toBe(202);
     const full = await put(runRequest('three'));
     expect([full.status, full.headers.get('retry-after')]).toEqual([429, '15']);
+    expect(await full.json()).toMatchObject({ code: 'full', detail: '0 of 2 free' });
     expect(await (await ask('GET', `/v1/runs/${request.id}`)).json()).toMatchObject({
       state: 'running',
       fence: 2,

@@ -14,7 +14,7 @@ import { WorkerError } from '../worker/worker-client.ts';
 import type { NonceStore } from './nonce-store.ts';
 
 export interface RunnerAppDeps {
-  runs: Pick<RunManager, 'start' | 'state' | 'cancel'>;
+  runs: Pick<RunManager, 'start' | 'state' | 'cancel' | 'slots'>;
   performIntent: (asked: z.infer<typeof performIntentSchema>) => Promise<IntentOutcome>;
   probe: (host: string) => Promise<ProbeAnswer>;
   health: () => Promise<unknown>;
@@ -102,7 +102,10 @@ export function createRunnerApp(deps: RunnerAppDeps): Hono<App> {
     const decision = await deps.runs.start(request, await sha256Hex(body));
     if (decision.kind === 'start') return context.json({ id: request.id, state: 'running' }, 202);
     if (decision.kind === 'known') return context.json(deps.runs.state(request.id), 200);
-    return problem(decision.kind);
+    if (decision.kind !== 'full') return problem(decision.kind);
+    const { capacity, running, closing } = deps.runs.slots;
+    const free = closing ? 0 : Math.max(0, capacity - running);
+    return problem('full', `${free} of ${capacity} free${closing ? ', and shutting down' : ''}`);
   });
 
   app.get('/v1/runs/:id', (context) => {

@@ -62,6 +62,10 @@ export class RunManager {
     return this.#live.size;
   }
 
+  get slots(): { running: number; capacity: number; closing: boolean } {
+    return { running: this.#live.size, capacity: this.#deps.capacity, closing: this.#closing };
+  }
+
   leases(): RunnerReport['leases'] {
     return [...this.#live.values()].map(({ request }) => ({ run: request.id, fence: request.fence }));
   }
@@ -102,7 +106,7 @@ export class RunManager {
     return decideStart(
       { fence: request.fence, digest },
       known ? { digest: known.digest, ended: known.ended, fence: known.request.fence } : null,
-      { running: this.#live.size, capacity: this.#deps.capacity, closing: this.#closing },
+      this.slots,
     );
   }
 

@@ -23,10 +23,9 @@ export const FAKE_USAGE = {
   cache_read_input_tokens: 40,
 };
 
-/** Speaks just enough of `POST /v1/messages` to lead one session through fixed turns; the last one repeats. */
+/** Speaks just enough of `POST /v1/messages` to lead each session through the same fixed turns; the last one repeats. */
 export async function fakeMessagesApi(turns: Turn[], mainModel: string) {
   const seen: SeenRequest[] = [];
-  let mainCalls = 0;
   const server = createServer((incoming, answer) => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -38,7 +37,7 @@ export async function fakeMessagesApi(turns: Turn[], mainModel: string) {
       const id = `msg_${seen.length}`;
       const main = body.model === mainModel && (body.tools?.length ?? 0) > 0;
       const turn: Turn = main
-        ? (turns[Math.min(mainCalls++, turns.length - 1)] ?? { say: 'done' })
+        ? (turns[Math.min(turnsOf(body.messages), turns.length - 1)] ?? { say: 'done' })
         : { say: 'ok' };
       const block =
         'say' in turn
@@ -90,3 +89,7 @@ export async function fakeMessagesApi(turns: Turn[], mainModel: string) {
     },
   };
 }
+
+/** How far a session is: what it repeats to the model tells. */
+const turnsOf = (messages: { role: string }[]): number =>
+  messages.filter(({ role }) => role === 'assistant').length;
