@@ -95,6 +95,15 @@ export class GroupQueueStore {
     });
   }
 
+  redact(incident: string, text: string): void {
+    this.#sql.run(
+      `UPDATE messages SET text = replace(text, ?, '(deleted)') WHERE incident = ? AND instr(text, ?) > 0`,
+      text,
+      incident,
+      text,
+    );
+  }
+
   done(key: string): void {
     this.#sql.transaction(() => {
       this.outbox.done(key);

@@ -67,6 +67,10 @@ export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
     return revived;
   }
 
+  async redact(incident: string, text: string): Promise<void> {
+    this.#store.redact(incident, text);
+  }
+
   async poke(): Promise<void> {
     this.#upkeep.wake();
   }

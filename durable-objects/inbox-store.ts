@@ -15,6 +15,9 @@ export type InboxEvent = Parameters<InboxRpc['accept']>[0];
 export type InboxAction = Parameters<InboxRpc['audit']>[0];
 type EventStatus = 'accepted' | 'dead' | Delivered['status'];
 
+/** Payloads that say who sent them. */
+const NAMES_PEOPLE: readonly string[] = ['operator_text', 'decision'];
+
 interface EventRow extends Record<string, string | number | null> {
   id: string;
   source: string;
@@ -153,6 +156,15 @@ export class InboxStore {
     });
   }
 
+  /** Takes a person's text away; that it was done is journalled. Undefined: there is no such text. */
+  deleteSubject(subject: string, by: string, at: number): string | undefined {
+    return this.#transaction(() => {
+      const text = this.#subjects.delete(subject);
+      if (text !== undefined) this.#note(at, 'subject_deleted', by, { subject });
+      return text;
+    });
+  }
+
   get(id: string): StoredEvent | null {
     const row = this.#row(id);
     if (!row) return null;
@@ -212,7 +224,8 @@ export class InboxStore {
         state,
         tries: item?.tries ?? 0,
         error: item?.error ?? '',
-        body: row?.payload ?? '',
+        // A person's words and name stay here: D1 is no place for them.
+        body: NAMES_PEOPLE.includes(this.get(id)?.payload?.kind ?? '') ? '' : (row?.payload ?? ''),
         at,
       },
     });

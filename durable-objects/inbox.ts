@@ -48,6 +48,12 @@ export class Inbox extends DurableObject<Env> implements InboxRpc {
     return revived;
   }
 
+  async deleteSubject(subject: string, by: string): Promise<{ text: string } | null> {
+    const text = this.#store.deleteSubject(subject, by, Date.now());
+    this.#upkeep.start();
+    return text === undefined ? null : { text };
+  }
+
   async poke(): Promise<void> {
     this.#upkeep.wake();
   }

@@ -1,4 +1,4 @@
-import type { Effect, RunSpec } from '../core/loops/effects.ts';
+import type { Effect } from '../core/loops/effects.ts';
 import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
 import { escapeHtml } from '../core/text/plain.ts';
 import { resolveTokens, tokensIn } from '../core/text/tokens.ts';
@@ -48,7 +48,7 @@ export async function performEffect(env: Env, effect: Effect, context: EffectCon
       await groupQueueStub(env, effect.data.group).endTurn(effect.data.message, Date.now());
       return NOTHING;
     case 'start_run':
-      await runStub(env, effect.data.run).start(await resolvedSpec(env, effect.data, context));
+      await runStub(env, effect.data.run).start(effect.data);
       return NOTHING;
     case 'cancel_run':
       await runStub(env, effect.data.run).cancel(effect.data.reason);
@@ -121,10 +121,6 @@ async function enqueue(env: Env, data: DataOf<'post_message'>, context: EffectCo
   });
 }
 
-async function resolvedSpec(env: Env, spec: RunSpec, context: EffectContext): Promise<RunSpec> {
-  return { ...spec, prompt: await resolve(env, spec.prompt, context, (raw) => raw) };
-}
-
 async function performIntent(
   env: Env,
   { run, fence, intent: id, digest }: DataOf<'perform_intent'>,
@@ -148,11 +144,15 @@ async function performIntent(
   return { type: 'intent_performed', data: { intent: id, outcome } };
 }
 
+/** A text as it goes to a model or a service: every token replaced, nothing escaped. */
+export const resolveText = (env: Env, text: string, subject: EffectContext['subject']): Promise<string> =>
+  resolve(env, text, { subject }, (raw) => raw);
+
 /** Puts texts in the place of tokens; `escaped` fits them to where they go. */
 async function resolve(
   env: Env,
   text: string,
-  context: EffectContext,
+  context: Pick<EffectContext, 'subject'>,
   escaped: (raw: string) => string,
 ): Promise<string> {
   const artifacts = new Map<string, string>();

@@ -13,4 +13,5 @@ export const incidentMigrations: readonly string[] = [
   `CREATE TABLE incident (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, key TEXT NOT NULL)`,
   `CREATE TABLE seen_events (id TEXT PRIMARY KEY, seq INTEGER NOT NULL)`,
   `CREATE TABLE snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, state TEXT NOT NULL)`,
+  'ALTER TABLE snapshot ADD COLUMN v INTEGER NOT NULL DEFAULT 0',
 ];

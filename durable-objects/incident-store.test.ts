@@ -23,6 +23,7 @@ async function withStore(
         now: () => 1_000,
         rowsOf: () => [],
         upcasters: [],
+        stateVersion: 1,
         auditOf: auditRowOf,
         changed: () => {
           changes += 1;

@@ -43,6 +43,8 @@ export interface StoreDeps<State> {
   rowsOf: RowsOf<State>;
   /** Of the loop's facts. */
   upcasters: readonly Upcaster[];
+  /** Of the state's shape; snapshots of another one are not read. */
+  stateVersion: number;
   auditOf(line: JournalLine, chain: string): Projection;
   /** Runs inside the transaction that changed something: the alarm belongs to it. */
   changed(): void;
@@ -183,6 +185,17 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     return true;
   }
 
+  /** Takes a person's text away; that it was done is journalled. Undefined: there is no such text. */
+  deleteSubject(subject: string, by: string): string | undefined {
+    let text: string | undefined;
+    this.#transaction(() => {
+      text = this.subjects.delete(subject);
+      if (text === undefined) return;
+      this.#append({ at: this.#deps.now(), type: 'subject_deleted', v: 1, data: { subject, by } });
+    });
+    return text;
+  }
+
   deadLetterRow(key: string, state: 'dead' | 'replayed', at: number): Projection {
     const item = this.outbox.get(key);
     return {
@@ -279,14 +292,18 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     const { seq } = this.journal.head();
     if (Math.floor(seq / SNAPSHOT_EVERY) === Math.floor((firstSeq - 1) / SNAPSHOT_EVERY)) return;
     this.#sql.run(
-      'INSERT OR REPLACE INTO snapshot (one, seq, state) VALUES (1, ?, ?)',
+      'INSERT OR REPLACE INTO snapshot (one, seq, state, v) VALUES (1, ?, ?, ?)',
       seq,
       canonicalJson(state),
+      this.#deps.stateVersion,
     );
   }
 
   #load(): State {
-    const snapshot = this.#sql.all<{ seq: number; state: string }>('SELECT seq, state FROM snapshot')[0];
+    const snapshot = this.#sql.all<{ seq: number; state: string }>(
+      'SELECT seq, state FROM snapshot WHERE v = ?',
+      this.#deps.stateVersion,
+    )[0];
     const from = snapshot ? (JSON.parse(snapshot.state) as State) : this.#loop.initial(this.incident);
     return this.#fold(from, this.journal.lines(snapshot?.seq ?? 0));
   }

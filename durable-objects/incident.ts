@@ -5,12 +5,12 @@ import type { PipelineFact } from '../core/loops/pipeline-recovery/facts.ts';
 import { pipelineRecovery } from '../core/loops/pipeline-recovery/index.ts';
 import type { PipelineState } from '../core/loops/pipeline-recovery/state.ts';
 import type { Env } from '../workers/env.ts';
-import { type Outcome, performEffect } from './incident-effects.ts';
+import { type Outcome, performEffect, resolveText } from './incident-effects.ts';
 import { pipelineRows } from './incident-rows.ts';
 import { IncidentStore } from './incident-store.ts';
 import { auditRowOf, type Speaker } from './journal-audit.ts';
 import { Upkeep } from './outbox-upkeep.ts';
-import { PIPELINE_UPCASTERS } from './pipeline-upcasters.ts';
+import { PIPELINE_STATE_VERSION, PIPELINE_UPCASTERS } from './pipeline-upcasters.ts';
 import type { IncidentRpc, IncidentView } from './rpc.ts';
 import { sqlOf } from './sql.ts';
 
@@ -35,6 +35,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
       now: Date.now,
       rowsOf: pipelineRows,
       upcasters: PIPELINE_UPCASTERS,
+      stateVersion: PIPELINE_STATE_VERSION,
       auditOf: (line, chain) => auditRowOf(line, chain, speakerOf(this.#store.state)),
       changed: () => this.#upkeep.arm(),
     });
@@ -100,6 +101,16 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
     const revived = this.#store.retry(key, 'operator');
     this.#upkeep.start();
     return revived;
+  }
+
+  async resolveText(text: string): Promise<string> {
+    return resolveText(this.env, text, (id) => this.#store.subjects.text(id));
+  }
+
+  async deleteSubject(subject: string, by: string): Promise<{ text: string } | null> {
+    const text = this.#store.deleteSubject(subject, by);
+    this.#upkeep.start();
+    return text === undefined ? null : { text };
   }
 
   async poke(): Promise<void> {

@@ -33,6 +33,8 @@ export interface InboxRpc {
   }): Promise<void>;
   /** Gives a dead event its tries back; false when there is none. */
   retry(event: string): Promise<boolean>;
+  /** Takes a person's text away for good. Null: there is no such text. */
+  deleteSubject(subject: string, by: string): Promise<{ text: string } | null>;
   poke(): Promise<void>;
 }
 
@@ -57,6 +59,10 @@ export interface IncidentRpc {
   ): Promise<{ facts: { type: string; data: unknown }[]; effects: Effect[] }>;
   /** Puts a dead effect back into the outbox. */
   retryEffect(key: string): Promise<boolean>;
+  /** A text of this incident with its tokens replaced: for a prompt at the moment it is used. */
+  resolveText(text: string): Promise<string>;
+  /** Takes a person's text away for good; the journal keeps the reference. Null: there is no such text. */
+  deleteSubject(subject: string, by: string): Promise<{ text: string } | null>;
   poke(): Promise<void>;
 }
 
@@ -154,6 +160,8 @@ export interface GroupQueueRpc {
     message: GroupMessage & { at: number },
   ): Promise<{ state: 'active' | 'waiting' | 'noted'; position: number }>;
   endTurn(message: string, at: number): Promise<void>;
+  /** Takes a text out of the messages of an incident. */
+  redact(incident: string, text: string): Promise<void>;
   messages(after: string | null, limit: number): Promise<{ items: unknown[]; cursor: string | null }>;
   /** Puts a dead effect back into the outbox. */
   retryEffect(key: string): Promise<boolean>;
@@ -191,6 +199,8 @@ export interface TelegramRpc {
   answerCallback(callback: string, text: string): Promise<void>;
   /** Takes the buttons away from the message sent under this key and appends a line. */
   settle(key: string, html: string): Promise<void>;
+  /** Takes a text out of what was sent and is kept here; what people received stays with them. */
+  redact(text: string): Promise<void>;
   /** Gives a dead message its tries back; false when there is none. */
   retry(key: string): Promise<boolean>;
   poke(): Promise<void>;

@@ -31,7 +31,10 @@ export class Subjects {
     );
   }
 
-  delete(id: string): void {
+  /** Gives the text that was taken away; undefined when there was none. */
+  delete(id: string): string | undefined {
+    const text = this.text(id);
     this.#sql.run(`UPDATE subjects SET text = NULL, salt = '' WHERE id = ?`, id);
+    return text;
   }
 }

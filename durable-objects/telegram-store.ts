@@ -182,6 +182,14 @@ export class TelegramStore {
     });
   }
 
+  redact(html: string): void {
+    this.#sql.run(
+      `UPDATE posts SET html = replace(html, ?, '(deleted)') WHERE instr(html, ?) > 0`,
+      html,
+      html,
+    );
+  }
+
   /** What a message says now, after an edit. */
   edited(post: Post, html: string): void {
     this.#sql.run('UPDATE posts SET html = ? WHERE n = ?', html, post.n);

@@ -1,4 +1,5 @@
 import { DurableObject } from 'cloudflare:workers';
+import { escapeHtml } from '../core/text/plain.ts';
 import { type TelegramClient, TelegramError, telegramClient } from '../workers/adapters/telegram/client.ts';
 import { plainOfHtml, sizeOfHtml } from '../workers/adapters/telegram/split-html.ts';
 import { type Env, telegramSettings } from '../workers/env.ts';
@@ -13,6 +14,7 @@ import { type Message, type Post, TelegramStore } from './telegram-store.ts';
 const MAX_IN_FLIGHT = 4;
 /** What is due has been started in memory; the alarm catches a crash. */
 const SAFETY_MS = 20_000;
+const MIN_REDACTED_CHARS = 4;
 const ALARM_RETRY_MS = 60_000;
 const MAX_MESSAGE = 4_096;
 const REPEATED = '\n<i>(sent again: the first may have arrived too)</i>';
@@ -58,6 +60,11 @@ export class Telegram extends DurableObject<Env> implements TelegramRpc {
     const revived = this.#store.retry(key, Date.now());
     this.#start();
     return revived;
+  }
+
+  async redact(text: string): Promise<void> {
+    // A short text is a piece of other words, which nobody asked to delete.
+    if (text.length >= MIN_REDACTED_CHARS) this.#store.redact(escapeHtml(text));
   }
 
   async poke(): Promise<void> {

@@ -5,7 +5,7 @@ import { canonicalJson } from '../../core/journal/canonical-json.ts';
 import { findFault } from '../../core/journal/hash-chain.ts';
 import { pipelineRecovery } from '../../core/loops/pipeline-recovery/index.ts';
 import { foldEntries } from '../../durable-objects/journal-fold.ts';
-import { PIPELINE_UPCASTERS } from '../../durable-objects/pipeline-upcasters.ts';
+import { PIPELINE_STATE_VERSION, PIPELINE_UPCASTERS } from '../../durable-objects/pipeline-upcasters.ts';
 
 interface Recording {
   id: string;
@@ -40,6 +40,22 @@ test('there is a journal of every scenario of the demo', () => {
   const scenarios = ['branch', 'environment', 'escalate', 'lint', 'main', 'restart'];
   expect(recordings.map(({ name }) => name)).toEqual(
     expect.arrayContaining(scenarios.map((scenario) => `${scenario}.json`)),
+  );
+});
+
+/** Names of all members, at any depth; keys of records do not occur in this state. */
+function shapeOf(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) return value.flatMap((item) => shapeOf(item, `${path}[]`));
+  if (typeof value !== 'object' || value === null) return [path];
+  return Object.entries(value).flatMap(([name, member]) => shapeOf(member, `${path}.${name}`));
+}
+
+test('the state has the shape that snapshots of its version have: when this fails, raise PIPELINE_STATE_VERSION', async () => {
+  const shapes = recordings.flatMap(({ recording: { id, journal } }) =>
+    shapeOf(foldEntries(pipelineRecovery, pipelineRecovery.initial(id), journal, PIPELINE_UPCASTERS)),
+  );
+  await expect(`${[...new Set(shapes)].sort().join('\n')}\n`).toMatchFileSnapshot(
+    `../fixtures/state-shapes/pipeline-${PIPELINE_STATE_VERSION}.txt`,
   );
 });
 

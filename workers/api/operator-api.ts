@@ -32,6 +32,7 @@ import { jsonBody } from './json-body.ts';
 import { pageOf } from './page.ts';
 import { requireOperator } from './require-operator.ts';
 import { statusOf } from './status.ts';
+import { subjectsApi } from './subjects.ts';
 
 /** The operator’s token acts as this person. */
 const OPERATOR = 'operator';
@@ -129,6 +130,7 @@ operatorApi.get('/deliveries', async (context) =>
   context.json(await listDeliveries(context.env.DB, pageOf(context.req.query()))),
 );
 operatorApi.route('/audit', auditApi);
+operatorApi.route('/subjects', subjectsApi);
 operatorApi.get('/costs', async (context) => {
   const { incident, run, ...page } = context.req.query();
   const filter = { incident: incident ?? null, run: run ?? null };

@@ -1,7 +1,17 @@
 import { and, count, desc, eq, getTableColumns, lt, notInArray, or, type SQL, sql } from 'drizzle-orm';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
-import { approvals, artifacts, costs, deadLetters, deliveries, incidents, runs, timers } from './schema.ts';
+import {
+  approvals,
+  artifacts,
+  costs,
+  deadLetters,
+  deliveries,
+  incidents,
+  runs,
+  subjects,
+  timers,
+} from './schema.ts';
 
 /** Reads for the operator: newest first, one page at a time. They see projections, which lag by moments. */
 export interface PageRequest {
@@ -191,6 +201,11 @@ export async function listApprovals(d1: D1Database, ask: PageRequest & { state: 
 
 export async function findApproval(d1: D1Database, id: string) {
   return (await dbOf(d1).select().from(approvals).where(eq(approvals.id, id)).limit(1))[0] ?? null;
+}
+
+/** Which object holds a subject's text. */
+export async function findSubject(d1: D1Database, id: string) {
+  return (await dbOf(d1).select().from(subjects).where(eq(subjects.id, id)).limit(1))[0] ?? null;
 }
 
 /** Figures for the status page. */
