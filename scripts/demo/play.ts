@@ -59,6 +59,7 @@ export async function playDemo(
         keep: wanted.keep,
         journal: wanted.journal,
       });
+      faults.push(...(await stage.findSecrets()));
       keepState = faults.length > 0;
       return faults;
     } finally {

@@ -13,6 +13,7 @@ import { root, startWorker } from '../dev/worker-process.ts';
 import { type OperatorApi, operatorApi } from '../operator/operator-api.ts';
 import { CHATS, OPERATOR, telegramChatsSetting } from './chats.ts';
 import { acquireDockerEngine } from './docker-engine.ts';
+import { findSecrets } from './find-secrets.ts';
 import { freePort } from './free-port.ts';
 import { startRunner } from './runner-process.ts';
 import type { SourceRepository } from './source-repository.ts';
@@ -28,6 +29,8 @@ export interface Stage {
   urls: Record<string, string>;
   logDir: string;
   operatorToken: string;
+  /** Where a secret of the stage lies that must not lie there; empty when all is well. */
+  findSecrets(): Promise<string[]>;
   close(options: { keepState: boolean }): Promise<void>;
 }
 
@@ -191,6 +194,13 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       },
       logDir,
       operatorToken: secrets.operator,
+      findSecrets: () =>
+        findSecrets(dir, {
+          ...secrets,
+          bot: telegramToken,
+          'worker key': workerKeys.signingKey.d ?? '',
+          'runner key': runnerKeys.signingKey.d ?? '',
+        }),
       close,
     };
   } catch (error) {
