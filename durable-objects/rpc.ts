@@ -84,7 +84,8 @@ export interface IncidentView {
 }
 
 export interface RunRpc {
-  start(spec: RunSpec): Promise<void>;
+  /** `rerun`: it does that run again, in that image, and nothing comes of it. */
+  start(spec: RunSpec, rerun?: { of: string; imageDigest: string | null }): Promise<void>;
   receive(events: RunnerEvent[]): Promise<{ acknowledged: number }>;
   cancel(reason: string): Promise<void>;
   /** The pool has a slot for this run. */

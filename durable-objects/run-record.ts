@@ -41,6 +41,8 @@ export interface RunRecord {
   /** Where the next session would begin, and the lease under which it was kept. */
   checkpoint: Checkpoint | null;
   checkpointFence: number;
+  /** The run that this one does again, in the same image; its intents are never performed. */
+  rerun: { of: string; imageDigest: string | null } | null;
   /** The last `report`, unparsed. */
   reported: { value: unknown } | null;
   transcript: Artifact | null;
@@ -76,6 +78,7 @@ export function newRecord(
     sessions: 0,
     checkpoint: null,
     checkpointFence: 0,
+    rerun: null,
     reported: null,
     transcript: null,
   };

@@ -35,16 +35,19 @@ export const budgetMicroUsd = ({ limits }: Agent): number => Math.round(limits.b
 /** Row B17: what takes longer than this keeps a checklist, and is expected to say so. */
 const ESTIMATE_MS = 20 * 60_000;
 
+/** What a run may do that is seen outside while it runs: a rerun may not. */
+const OUTWARD = ['relay', 'run_on_host', 'request', 'dispatch', 'remember'];
+
 export type Session = Pick<
   RunRecord,
-  'fence' | 'sessions' | 'checkpoint' | 'budgetMicroUsd' | 'costMicroUsd'
+  'fence' | 'sessions' | 'checkpoint' | 'budgetMicroUsd' | 'costMicroUsd' | 'rerun'
 >;
 
 /** What a runner is told of a heavy run's next session; a spec without a workspace is a bug of its loop. */
 export function runRequestOf(
   spec: RunSpec,
   { agent, model, charter }: Member,
-  { fence, sessions, checkpoint, budgetMicroUsd, costMicroUsd }: Session,
+  { fence, sessions, checkpoint, budgetMicroUsd, costMicroUsd, rerun }: Session,
 ): RunRequest {
   const budget = budgetMicroUsd ?? Math.round(agent.limits.budgetUsd * 1_000_000);
   if (spec.workspace === null) throw new Error(`heavy run ${spec.run} has no workspace`);
@@ -65,7 +68,8 @@ export function runRequestOf(
     identity: agent.identity,
     routes: agent.egress,
     credentials: agent.credentials,
-    tools: agent.tools,
+    tools: rerun === null ? agent.tools : agent.tools.filter((tool) => !OUTWARD.includes(tool)),
+    imageDigest: rerun?.imageDigest ?? null,
     estimateMs: Math.min(ESTIMATE_MS, Math.ceil((agent.limits.wallClockMs * 2) / 3)),
     checkpoint,
     hostRights: { hosts: agent.hosts, reversible: agent.host_commands.reversible },

@@ -170,6 +170,28 @@ describe('alerts', () => {
     }));
 });
 
+test('a rerun has the same task and image, no way out, and its incident hears nothing of it', () =>
+  withRun((_, of) => {
+    void of;
+    return runInDurableObject(env.RUN.getByName('again'), async (_object, state) => {
+      const store = new RunStore(sqlOf(state.storage), () => {});
+      const spec = fixSpec();
+      store.create(spec, 'claude-opus-5-5', 1, BUDGET, { of, imageDigest: 'sha256:old' });
+      store.leased(lease(5), 1_000, 2);
+      const member = memberOf('cody');
+      if (!member || !store.record) throw new Error('no cody');
+      const request = runRequestOf(store.record.spec, member, store.record);
+      expect(request).toMatchObject({ prompt: spec.prompt, imageDigest: 'sha256:old' });
+      expect(request.tools).toEqual(['read_artifact', 'submit_fix', 'report', 'checkpoint']);
+      const result = { type: 'result' as const, data: { value: fixResult } };
+      const done = { ...ended('stuck'), data: { ...ended('stuck').data, reason: 'completed' as const } };
+      store.receive(toldBy(spec.run, 5, [started, result, done]), 3);
+      expect(store.record).toMatchObject({ status: 'ended', endReason: 'completed' });
+      expect(toIncident(store)).toEqual([]);
+      await state.storage.deleteAlarm();
+    });
+  }));
+
 test('a hand-off cannot close its own fence', () => {
   const prompt = continuePrompt('Task.', checkpoint, 2);
   expect(prompt.startsWith('Task.\n\n')).toBe(true);

@@ -60,10 +60,16 @@ export class RunStore {
   }
 
   /** False when it is known already. */
-  create(spec: RunSpec, model: string, nowMs: number, budgetMicroUsd: number | null = null): boolean {
+  create(
+    spec: RunSpec,
+    model: string,
+    nowMs: number,
+    budgetMicroUsd: number | null = null,
+    rerun: RunRecord['rerun'] = null,
+  ): boolean {
     if (this.record !== null) return false;
     this.#change(() => {
-      this.#write(newRecord(spec, model, budgetMicroUsd, nowMs));
+      this.#write({ ...newRecord(spec, model, budgetMicroUsd, nowMs), rerun });
       this.#audit('run_requested', { by: spec.group, purpose: spec.purpose, kind: spec.kind, model }, nowMs);
       this.#askForLease(nowMs);
     });
@@ -374,8 +380,9 @@ export class RunStore {
     this.outbox.add({ key: `release:${fence}`, kind: 'release', lane, body }, nowMs);
   }
 
-  /** Tells the incident, in order. */
+  /** Tells the incident, in order; of a rerun it hears nothing, so that nothing comes of it. */
   #tell(name: string, event: PipelineEvent, nowMs: number): void {
+    if (this.record?.rerun) return;
     const run = this.record?.spec.run ?? '';
     const id = derivedId('evt', sha256Bytes(`${run}/${name}`));
     const body = JSON.stringify({ id, event });

@@ -11,7 +11,7 @@ import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { RunRpc } from './rpc.ts';
 import { type LightDeps, runLight } from './run-light.ts';
-import type { RunEnd } from './run-record.ts';
+import type { RunEnd, RunRecord } from './run-record.ts';
 import { budgetMicroUsd, type Member, memberOf, runRequestOf } from './run-request.ts';
 import { type Lease, RunStore } from './run-store.ts';
 import { sqlOf } from './sql.ts';
@@ -60,10 +60,10 @@ export class Run extends DurableObject<Env> implements RunRpc {
     void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
   }
 
-  async start(spec: RunSpec): Promise<void> {
+  async start(spec: RunSpec, rerun: RunRecord['rerun'] = null): Promise<void> {
     const member = memberOf(spec.group);
     const budget = member === null ? null : budgetMicroUsd(member.agent);
-    if (this.#store.create(spec, member?.model ?? '', Date.now(), budget)) {
+    if (this.#store.create(spec, member?.model ?? '', Date.now(), budget, rerun)) {
       if (member === null)
         this.#end({ ok: false, reason: 'start_failed', detail: `the crew has no ${spec.group}` }, false);
       else if (spec.kind === 'heavy') this.#refuseWithoutRunner();

@@ -66,6 +66,8 @@ export const runRequestSchema = z.object({
   estimateMs: z.number().int().positive().nullable().default(null),
   /** Where an earlier session of this run stopped; null: from the beginning. */
   checkpoint: checkpointSchema.nullable().default(null),
+  /** The image of an earlier run, to do it again in the same one; null: today's. */
+  imageDigest: z.string().max(200).nullable().default(null),
 });
 export type RunRequest = z.infer<typeof runRequestSchema>;
 

@@ -131,6 +131,8 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     try {
       checkRequested(spec);
       found = await ensureImage(options.log);
+      if (spec.imageDigest && spec.imageDigest !== found.digest)
+        found = { tag: '', digest: spec.imageDigest };
       const gatewaySecrets = await settings;
       const logs = boundedOutput(LOG_TAIL_BYTES);
       const opened: { session?: Session } = {};

@@ -44,6 +44,8 @@ export interface SandboxSpec {
   tools: string[];
   /** The runner's own bare mirror of the repository, with the commit in it; asked when it is needed. */
   mirror: () => Promise<string>;
+  /** Another image than today's, by its digest. */
+  imageDigest?: string | null;
   /** Where an earlier session stopped. */
   checkpoint?: { head: string; uncommitted: string | null; bundle: Uint8Array | null } | null;
   /** What an earlier process of this runner counted for the same session. */

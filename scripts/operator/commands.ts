@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { narrate } from '../demo/narrate.ts';
 import { verifyAudit } from './audit-verify.ts';
 import type { OperatorApi } from './operator-api.ts';
+import { rerun } from './rerun.ts';
 
 interface IncidentRow {
   id: string;
@@ -147,6 +148,10 @@ export const commands: Record<string, Command> = {
         )
         .join('\n');
     },
+  },
+  rerun: {
+    usage: 'rerun RUN   (the same task in the same image; nothing comes of it)',
+    run: (api, args) => rerun(api, argument(args, 'the run id')),
   },
   approve: verdict('approve'),
   deny: verdict('deny'),

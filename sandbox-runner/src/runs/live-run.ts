@@ -210,6 +210,7 @@ export class LiveRun {
       mirror: () => this.#deps.remotes.withCommit(workspace, workspace.commit),
       checkpoint: this.#isTakenBack ? null : await this.#checkpoint(),
       spentMicroUsd: this.#told.spentMicroUsd,
+      imageDigest: request.imageDigest,
     };
     const handlers: SandboxHandlers = {
       onTool: async (call) => {

@@ -44,6 +44,7 @@ export function runRequest(
     hostRights: { hosts: [], reversible: [] },
     estimateMs: null,
     checkpoint: null,
+    imageDigest: null,
     ...change,
   };
 }
