@@ -23,7 +23,10 @@ async function simulate(first: number, last: number, step: number): Promise<void
 }
 
 /** Runs the seeds on as many threads as there are processors; answers the seeds that failed. */
-async function simulateAll(first: number, count: number): Promise<{ failed: Done[]; sums: Map<string, number> }> {
+async function simulateAll(
+  first: number,
+  count: number,
+): Promise<{ failed: Done[]; sums: Map<string, number> }> {
   const failed: Done[] = [];
   const sums = new Map<string, number>();
   const threads = Math.min(availableParallelism(), count);
@@ -66,7 +69,9 @@ async function explain(seed: number, isFull: boolean): Promise<boolean> {
   const { faults, result } = await shrink(seed);
   const needed = Object.entries(faults).filter(([, measure]) => measure > 0);
   for (const line of isFull ? result.trace : result.trace.slice(-SHOWN_LINES)) say(line.slice(0, 240));
-  say(`seed ${seed} fails with ${needed.map(([name, n]) => `${name} ${n}`).join(', ') || 'no trouble at all'}:`);
+  say(
+    `seed ${seed} fails with ${needed.map(([name, n]) => `${name} ${n}`).join(', ') || 'no trouble at all'}:`,
+  );
   for (const violation of result.violations) say(`  ${violation}`);
   return false;
 }

@@ -176,9 +176,7 @@ export class AzureDevOps implements Service {
     return [...kept, ...added];
   }
 
-  openPullRequest(
-    wanted: Pick<PullRequest, 'repository' | 'source' | 'target' | 'by'>,
-  ): PullRequest {
+  openPullRequest(wanted: Pick<PullRequest, 'repository' | 'source' | 'target' | 'by'>): PullRequest {
     const request: PullRequest = {
       ...wanted,
       id: ++this.#lastId,
@@ -305,7 +303,11 @@ export class AzureDevOps implements Service {
     if (!path.includes('/pullrequests'))
       return {
         status: 200,
-        body: { id: repositoryId(repository), name: repositoryName(repository), defaultBranch: 'refs/heads/main' },
+        body: {
+          id: repositoryId(repository),
+          name: repositoryName(repository),
+          defaultBranch: 'refs/heads/main',
+        },
       };
     if (git[2] === undefined)
       return asked.method === 'POST'
@@ -355,11 +357,18 @@ export class AzureDevOps implements Service {
   #create(repository: number, body: { sourceRefName: string; targetRefName: string }): Answer {
     const { sourceRefName: source, targetRefName: target } = body;
     const isThere = this.pullRequests.some(
-      (one) => one.repository === repository && one.source === source && one.target === target && one.status === 'active',
+      (one) =>
+        one.repository === repository &&
+        one.source === source &&
+        one.target === target &&
+        one.status === 'active',
     );
     if (isThere) return failed(409, 'GitPullRequestExistsException');
     if (this.head(repository, source) === null) return failed(400, 'GitReferenceNotFoundException');
-    return { status: 201, body: requestJson(this.openPullRequest({ repository, source, target, by: 'dogwatch' })) };
+    return {
+      status: 201,
+      body: requestJson(this.openPullRequest({ repository, source, target, by: 'dogwatch' })),
+    };
   }
 
   #search(repository: number, query: URLSearchParams): Answer {
@@ -385,7 +394,10 @@ export class AzureDevOps implements Service {
     return { status: 200, body: { value: [{ comments: request.comments.map((content) => ({ content })) }] } };
   }
 
-  #patch(request: PullRequest, body: { status: string; lastMergeSourceCommit?: { commitId: string } }): Answer {
+  #patch(
+    request: PullRequest,
+    body: { status: string; lastMergeSourceCommit?: { commitId: string } },
+  ): Answer {
     if (request.status !== 'active') return failed(409, 'GitPullRequestNotEditableException');
     if (body.status === 'abandoned') this.abandon(request);
     else if (body.lastMergeSourceCommit?.commitId !== request.sourceCommit)

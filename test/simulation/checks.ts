@@ -140,12 +140,19 @@ function checkStory(world: World, incident: ObjectState, lines: JournalLine[]): 
     }
     if (type !== 'effect_requested') continue;
     if (fact.kind === 'notify_operator' && fact.data) told.push(fact.data);
-    const once = ['start_run', 'open_pull_request', 'complete_pull_request', 'perform_intent', 'notify_operator'];
+    const once = [
+      'start_run',
+      'open_pull_request',
+      'complete_pull_request',
+      'perform_intent',
+      'notify_operator',
+    ];
     if (!once.includes(fact.kind ?? '')) continue;
     const { key: _, ...deed } = fact;
     const name = JSON.stringify(deed);
     const first = deeds.get(name);
-    if (first !== undefined) world.violate(`${incident.title}: ${fact.kind} is asked for twice, at ${first} and ${seq}`);
+    if (first !== undefined)
+      world.violate(`${incident.title}: ${fact.kind} is asked for twice, at ${first} and ${seq}`);
     deeds.set(name, String(seq));
   }
   episodeIsOver();
@@ -168,11 +175,14 @@ function checkTold(world: World, incident: ObjectState, told: Told[], endReason:
     ending.length > 1 ||
     (endReason !== null && ending.length === 0 && !BY_HAND.includes(endReason) && endReason !== '') ||
     (classes.some((one) => one === 'pr_ready' || one === 'fix_pushed') && classes[0] !== 'detected');
-  if (isOdd) world.violate(`${incident.title}: the operator hears "${story}" of an episode ended by ${endReason}`);
+  if (isOdd)
+    world.violate(`${incident.title}: the operator hears "${story}" of an episode ended by ${endReason}`);
 }
 
 function checkQueue(world: World, queue: ObjectState): void {
-  for (const message of queue.rows(`SELECT id, state, incident FROM messages WHERE state IN ('waiting', 'active')`))
+  for (const message of queue.rows(
+    `SELECT id, state, incident FROM messages WHERE state IN ('waiting', 'active')`,
+  ))
     world.violate(`${queue.title}: ${message.id} of ${message.incident} is ${message.state} for ever`);
 }
 
@@ -212,7 +222,10 @@ function checkPoolAtRest(world: World, pool: ObjectState): void {
   const runs = world.objects.of('RUN').map(recordOf);
   const costs = runs.reduce((sum, record) => sum + (record?.costMicroUsd ?? 0), 0);
   if (spent > costs) world.violate(`${pool.title}: ${spent} booked, runs cost ${costs}`);
-  const late = runs.reduce((sum, record) => sum + ((record?.costMicroUsd ?? 0) - (record?.releasedMicroUsd ?? 0)), 0);
+  const late = runs.reduce(
+    (sum, record) => sum + ((record?.costMicroUsd ?? 0) - (record?.releasedMicroUsd ?? 0)),
+    0,
+  );
   if (spent !== costs - late) world.lost('cost of runs not booked in the pool', costs - late - spent);
 }
 
@@ -274,8 +287,7 @@ function checkOutside(world: World): void {
     if (marked.size < request.comments.length && !world.azure.actedTwice)
       world.violate(`pull request ${request.id} has a comment twice`);
   }
-  for (const [source, times] of sources)
-    if (times > 1) world.violate(`${times} pull requests of ${source}`);
+  for (const [source, times] of sources) if (times > 1) world.violate(`${times} pull requests of ${source}`);
   const pushed = new Map<string, number>();
   for (const { repository, ref, commit, by } of azure.pushes) {
     if (by !== 'dogwatch') continue;
@@ -301,7 +313,9 @@ function checkProjections(world: World): void {
     const record = recordOf(run);
     const row = d1.rows('SELECT status, fence, cost_micro_usd FROM runs WHERE id = ?', run.name)[0];
     if (record && (row?.status !== record.status || row.cost_micro_usd !== record.costMicroUsd))
-      world.violate(`D1: ${run.title} is ${row?.status} ${row?.cost_micro_usd}, not ${record.status} ${record.costMicroUsd}`);
+      world.violate(
+        `D1: ${run.title} is ${row?.status} ${row?.cost_micro_usd}, not ${record.status} ${record.costMicroUsd}`,
+      );
     const costs = d1.rows('SELECT sum(micro_usd) AS n FROM costs WHERE run = ?', run.name)[0];
     if (record && Number(costs?.n ?? 0) !== record.costMicroUsd)
       world.violate(`D1: cost rows of ${run.title} sum up to ${costs?.n}, not ${record.costMicroUsd}`);
@@ -309,7 +323,8 @@ function checkProjections(world: World): void {
   for (const inbox of objects.of('INBOX'))
     for (const event of inbox.rows('SELECT id, status FROM events')) {
       const row = d1.rows('SELECT status FROM deliveries WHERE id = ?', String(event.id))[0];
-      if (row?.status !== event.status) world.violate(`D1: ${event.id} is ${row?.status}, not ${event.status}`);
+      if (row?.status !== event.status)
+        world.violate(`D1: ${event.id} is ${row?.status}, not ${event.status}`);
     }
   for (const timer of d1.rows('SELECT object, name FROM timers WHERE due_at IS NOT NULL'))
     world.violate(`D1: the timer ${timer.name} of ${timer.object} is left`);

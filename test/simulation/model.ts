@@ -10,7 +10,12 @@ const common = {
   evidence: [{ claim: 'expected 1 to equal 2', source: 'log:3' }],
 };
 
-export const fixResult = (outcome: string, confidence = 0.9) => ({ kind: 'fix', outcome, confidence, ...common });
+export const fixResult = (outcome: string, confidence = 0.9) => ({
+  kind: 'fix',
+  outcome,
+  confidence,
+  ...common,
+});
 
 /** The provider behind light runs: it judges, looks into the log first, or answers nonsense. */
 export class Model implements Service {
@@ -26,14 +31,24 @@ export class Model implements Service {
   trouble = (): number => this.#world.faults().model;
   latencyMs = (): number => this.#random.between(1_000, 40_000);
   failure(): Answer {
-    return { status: this.#random.pick([529, 500, 429]), body: { type: 'error', error: { type: 'overloaded_error' } } };
+    return {
+      status: this.#random.pick([529, 500, 429]),
+      body: { type: 'error', error: { type: 'overloaded_error' } },
+    };
   }
 
   perform({ body }: Asked): Answer {
     const { model, messages } = body as { model: string; messages: unknown[] };
     const asksTool = messages.length === 1 && this.#random.chance(0.3);
     const content = asksTool
-      ? [{ type: 'tool_use', id: `toolu_${this.#calls}`, name: 'read_log', input: { fromLine: 1, toLine: 3 } }]
+      ? [
+          {
+            type: 'tool_use',
+            id: `toolu_${this.#calls}`,
+            name: 'read_log',
+            input: { fromLine: 1, toLine: 3 },
+          },
+        ]
       : [{ type: 'text', text: this.#judgement() }];
     const id = `msg_${++this.#calls}`;
     return {
@@ -46,7 +61,10 @@ export class Model implements Service {
         model,
         content,
         stop_reason: asksTool ? 'tool_use' : 'end_turn',
-        usage: { input_tokens: this.#random.between(100, 9_000), output_tokens: this.#random.between(10, 900) },
+        usage: {
+          input_tokens: this.#random.between(100, 9_000),
+          output_tokens: this.#random.between(10, 900),
+        },
       },
     };
   }
@@ -55,6 +73,12 @@ export class Model implements Service {
     if (this.#random.chance(this.#world.faults().model * 0.1)) return 'I would rather not say.';
     const category = this.#random.pick(['code', 'code', 'code', 'code', 'configuration', 'environment']);
     const confidence = this.#random.next();
-    return JSON.stringify({ kind: 'judgement', category, advice: 'Look at the last change.', confidence, ...common });
+    return JSON.stringify({
+      kind: 'judgement',
+      category,
+      advice: 'Look at the last change.',
+      confidence,
+      ...common,
+    });
   }
 }

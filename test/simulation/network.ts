@@ -32,7 +32,15 @@ export interface Service {
   twice?(): void;
 }
 
-type Trouble = 'none' | 'unreachable' | 'fails' | 'answer_lost' | 'fails_after' | 'late' | 'acts_late' | 'twice';
+type Trouble =
+  | 'none'
+  | 'unreachable'
+  | 'fails'
+  | 'answer_lost'
+  | 'fails_after'
+  | 'late'
+  | 'acts_late'
+  | 'twice';
 const TROUBLES: [Trouble, ...Trouble[]] = [
   'unreachable',
   'fails',
@@ -115,7 +123,8 @@ export class Network {
         const back = trouble === 'late' ? slow : there / 2;
         clock.after(back, () => {
           if (trouble === 'answer_lost') finish(null, acted);
-          else if (trouble === 'fails_after') finish({ status: 502, body: { message: 'bad gateway' } }, acted);
+          else if (trouble === 'fails_after')
+            finish({ status: 502, body: { message: 'bad gateway' } }, acted);
           else finish(acted, acted);
         });
       });

@@ -128,7 +128,9 @@ export class ObjectState {
       guard();
       const { statement, writes } = this.#prepared(query);
       if (writes && this.#objects.crashesNow()) {
-        this.kill(`at a write${this.#depth > 0 ? ' inside a transaction' : ''}: ${query.trim().slice(0, 50)}`);
+        this.kill(
+          `at a write${this.#depth > 0 ? ' inside a transaction' : ''}: ${query.trim().slice(0, 50)}`,
+        );
         throw new Died(this.title);
       }
       const rows = statement.all(...bindings);
@@ -246,8 +248,7 @@ export class Objects {
           if (caller?.alive !== false) give();
         });
       };
-      if (random.chance(faults().lostCall / 2))
-        return answer(() => reject(lost(`${binding}.${method}`)));
+      if (random.chance(faults().lostCall / 2)) return answer(() => reject(lost(`${binding}.${method}`)));
       clock.after(latency(), () => {
         this.deliver(this.#state(binding, name), method, told).then(
           (result) => {

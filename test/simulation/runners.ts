@@ -7,7 +7,11 @@ import type { Answer, Asked, Service } from './network.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
-type EventBody = RunnerEvent extends infer One ? (One extends RunnerEvent ? Pick<One, 'type' | 'data'> : never) : never;
+type EventBody = RunnerEvent extends infer One
+  ? One extends RunnerEvent
+    ? Pick<One, 'type' | 'data'>
+    : never
+  : never;
 
 const HEARTBEAT_MS = 30_000;
 /** After this long without a renewal a session does nothing outside any more. */
@@ -94,7 +98,8 @@ export class Runner implements Service {
       const known = this.known.get(id);
       if (!known) return { status: 404, body: { code: 'not_found' } };
       if (fence < known.fence) return { status: 409, body: { code: 'stale_fence' } };
-      for (const session of this.living) if (session.run === id) this.#end(session, 'canceled', 'told to stop');
+      for (const session of this.living)
+        if (session.run === id) this.#end(session, 'canceled', 'told to stop');
       return { status: 200, body: {} };
     }
     return this.#start(asked.body as RunRequest);
@@ -186,7 +191,8 @@ export class Runner implements Service {
       steps.push(() => this.#report(session, fixResult(outcome)));
       steps.push(() => this.#end(session, 'completed', ''));
     }
-    if (random.chance(runnerTrouble)) steps.splice(random.between(1, steps.length), 0, () => this.#breakDown());
+    if (random.chance(runnerTrouble))
+      steps.splice(random.between(1, steps.length), 0, () => this.#breakDown());
     this.#next(session, steps);
   }
 
@@ -207,7 +213,13 @@ export class Runner implements Service {
     if (session.ended) return;
     session.seq += 1;
     const at = this.#world.clock.now + this.#skewMs;
-    this.#spool.push({ run: session.run, fence: session.fence, seq: session.seq, at, ...body } as RunnerEvent);
+    this.#spool.push({
+      run: session.run,
+      fence: session.fence,
+      seq: session.seq,
+      at,
+      ...body,
+    } as RunnerEvent);
     this.#world.clock.after(this.#random.between(50, 2_000), () => this.#tell());
   }
 
@@ -239,7 +251,10 @@ export class Runner implements Service {
 
   #checkpoint(session: Session): void {
     const head = session.request.workspace.commit;
-    this.#say(session, { type: 'checkpoint', data: { handOff: null, bundle: null, head, uncommitted: null } });
+    this.#say(session, {
+      type: 'checkpoint',
+      data: { handOff: null, bundle: null, head, uncommitted: null },
+    });
   }
 
   /** The checks of the runner have passed: what the agent made is a commit on the base. */
@@ -249,7 +264,7 @@ export class Runner implements Service {
     this.#world.acts(session.run, this);
     const { azure } = this.#world;
     const before = azure.defectsOf(fix.target.base);
-    const holds = this.#random.chance(0.7);
+    const holds = this.#random.chance(0.8);
     const after = holds ? before.slice(1) : this.#random.chance(0.5) ? before : ['Build'];
     const commit = azure.commit(after, fix.target.base);
     const artifact = { name: 'bundle', sha256: this.#random.hex(64), sizeBytes: 9, contentType: 'x/y' };
@@ -287,7 +302,10 @@ export class Runner implements Service {
 
   #end(session: Session, reason: RunEndReason, detail: string): void {
     if (session.ended) return;
-    this.#say(session, { type: 'ended', data: { reason, detail, turns: 5, durationMs: 9, transcript: null } });
+    this.#say(session, {
+      type: 'ended',
+      data: { reason, detail, turns: 5, durationMs: 9, transcript: null },
+    });
     session.ended = true;
     this.#world.clock.cancel(session.next);
     const known = this.known.get(session.run);
@@ -316,7 +334,7 @@ export class Runner implements Service {
       () => {
         this.#tell();
         // An idle one is heard of less often than it would be: it changes nothing and makes worlds fast.
-        this.#beat(this.isBusy ? HEARTBEAT_MS : 20 * HEARTBEAT_MS);
+        this.#beat(this.isBusy ? HEARTBEAT_MS : 120 * HEARTBEAT_MS);
       },
       true,
     );
@@ -345,7 +363,10 @@ export class Runner implements Service {
             for (const session of this.living)
               if (session.run === run && session.fence === fence) session.renewedAt = sentAt;
         for (const session of this.living)
-          if (answer.lost.includes(session.run) && leases.some(({ run, fence }) => run === session.run && fence === session.fence))
+          if (
+            answer.lost.includes(session.run) &&
+            leases.some(({ run, fence }) => run === session.run && fence === session.fence)
+          )
             this.#end(session, 'lease_lost', 'the lease went elsewhere');
         if (answer.stop) for (const session of this.living) this.#end(session, 'canceled', 'stopped');
         const before = this.#spool.length;
@@ -360,10 +381,7 @@ export class Runner implements Service {
   }
 
   /** `POST /runner/events`, without its signature. */
-  async #reportTo(
-    leases: { run: string; fence: number }[],
-    events: RunnerEvent[],
-  ): Promise<ReportAnswer> {
+  async #reportTo(leases: { run: string; fence: number }[], events: RunnerEvent[]): Promise<ReportAnswer> {
     const { objects } = this.#world;
     const trouble = this.#random.chance(this.#world.faults().runnerNetwork);
     if (trouble && this.#random.chance(0.5)) throw new Error('not reached');

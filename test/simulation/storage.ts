@@ -120,7 +120,8 @@ export class D1 {
   ask<T>(work: () => T): Promise<T> {
     const { clock, random, faults } = this.#deps;
     const share = faults().d1Away;
-    if (clock.now >= this.awayUntil && random.chance(share * 0.02)) this.awayUntil = clock.now + random.exponential(120_000);
+    if (clock.now >= this.awayUntil && random.chance(share * 0.02))
+      this.awayUntil = clock.now + random.exponential(120_000);
     const isAway = share > 0 && clock.now < this.awayUntil;
     const losesAnswer = random.chance(share * 0.1);
     return answered(this.#deps, random.between(2, 40), () => {

@@ -70,7 +70,11 @@ export class Telegram implements Service {
     this.unheardOf.set(name, (this.unheardOf.get(name) ?? 0) + 1);
   }
 
-  #send(body: { chat_id: string; text: string; reply_markup?: { inline_keyboard: { callback_data: string }[][] } }): Answer {
+  #send(body: {
+    chat_id: string;
+    text: string;
+    reply_markup?: { inline_keyboard: { callback_data: string }[][] };
+  }): Answer {
     const chat = String(body.chat_id);
     if (body.text.length > 4_096) this.#world.violate('a message is longer than 4,096 characters');
     const buttons = (body.reply_markup?.inline_keyboard ?? []).flat().map((button) => button.callback_data);
@@ -130,7 +134,8 @@ export class Telegram implements Service {
     this.#world
       .ask('POST', '/hooks/telegram', body, { 'x-telegram-bot-api-secret-token': 'telegram-secret' })
       .then((status) => {
-        if (status !== 200) this.#world.clock.after(this.#random.between(2_000, 60_000), () => this.#deliver(body));
+        if (status !== 200)
+          this.#world.clock.after(this.#random.between(2_000, 60_000), () => this.#deliver(body));
       });
   }
 }

@@ -8,7 +8,7 @@ import { surround } from './globals.ts';
 import { Life, within } from './life.ts';
 import { Model } from './model.ts';
 import { Network } from './network.ts';
-import { Objects, type ObjectState } from './objects.ts';
+import { type ObjectState, Objects } from './objects.ts';
 import { Random } from './random.ts';
 import { Runner } from './runners.ts';
 import { Bucket, D1 } from './storage.ts';
@@ -25,7 +25,7 @@ export interface Product {
 
 const HOUR = 3_600_000;
 /** While things go wrong. */
-const CHAOS_MS = 3 * HOUR;
+const CHAOS_MS = 2 * HOUR;
 /** Of two hours each, after which a world counts as at rest. */
 const MAX_ROUNDS = 50;
 /** Longer than the longest timer of a loop, and what follows from it. */
@@ -101,7 +101,11 @@ export class World {
   random = (stream: string): Random => new Random(this.seed, stream);
   faults = (): Faults => (this.#calm ? NO_FAULTS : this.#faults);
   newId = (type: 'int', random: Random): string =>
-    newId(type, this.clock.now, Uint8Array.from({ length: 10 }, () => random.between(0, 255)));
+    newId(
+      type,
+      this.clock.now,
+      Uint8Array.from({ length: 10 }, () => random.between(0, 255)),
+    );
 
   get isCalm(): boolean {
     return this.#calm;
@@ -207,7 +211,7 @@ export class World {
     for (let round = 0; round < MAX_ROUNDS && !stopAtOnce(); round++) {
       await this.clock.run(this.clock.now + 2 * HOUR, stopAtOnce);
       const timers = this.d1.rows('SELECT 1 FROM timers WHERE due_at IS NOT NULL LIMIT 1');
-      if (this.clock.busy === 0 && round > 0 && timers.length === 0) break;
+      if (this.clock.busy === 0 && timers.length === 0) break;
     }
     if (!stopAtOnce()) await checkAtRest(this);
     surround(null);
@@ -219,7 +223,7 @@ export class World {
     const repositories = this.azure.branches.size;
     for (let n = 1; n <= repositories; n++)
       for (const ref of ['refs/heads/main', 'refs/heads/feature/a', 'refs/heads/feature/b'])
-        if (people.chance(ref.endsWith('main') ? 0.8 : 0.35)) this.#commitLater(n, ref, true);
+        if (people.chance(ref.endsWith('main') ? 0.8 : 0.2)) this.#commitLater(n, ref, true);
     if (this.azure.pushes.length === 0) this.#commitLater(1, 'refs/heads/main', true);
     for (let at = 0; at < CHAOS_MS; at += 600_000) {
       this.clock.after(at + people.between(0, 600_000), () => this.#somebodyDoesSomething(repositories));
@@ -228,7 +232,7 @@ export class World {
   }
 
   #commitLater(repository: number, ref: string, broken: boolean): void {
-    this.clock.after(this.#people.between(0, HOUR), () => {
+    this.clock.after(this.#people.between(0, HOUR / 2), () => {
       const head = this.azure.head(repository, ref) ?? this.azure.head(repository, 'refs/heads/main');
       const known = this.azure.defectsOf(head);
       const defects = broken ? [...known, this.#people.pick(STEPS)] : [];
@@ -260,7 +264,8 @@ export class World {
 
   #replayOne(): void {
     const [letter] = this.d1.rows(`SELECT id FROM dead_letters WHERE state = 'dead' ORDER BY at LIMIT 1`);
-    if (letter) void this.operator('POST', `/api/dead-letters/${encodeURIComponent(String(letter.id))}/replay`);
+    if (letter)
+      void this.operator('POST', `/api/dead-letters/${encodeURIComponent(String(letter.id))}/replay`);
   }
 
   #operatorStops(): void {
@@ -342,4 +347,3 @@ export class World {
     };
   }
 }
-
