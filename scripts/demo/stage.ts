@@ -47,7 +47,7 @@ export interface StageOptions {
 
 const PROJECT = 'shop';
 /** A defect may be an endless loop; nobody watches a demo for an hour. */
-const STEP_TIMEOUT_MS = 120_000;
+const STEP_TIMEOUT_MS = 90_000;
 const secret = (): string => randomBytes(18).toString('base64url');
 
 /** Starts the stage, part by part; what was started is stopped again when a later part fails. */

@@ -114,18 +114,24 @@ async function checkAndProve(
   if (!plan.ok) refusals.push(plan.refusal);
   if (!plan.ok || refusals.length > 0) return { ok: false, refusals };
 
-  const run = (name: 'red' | 'green') =>
+  const run = (name: 'red' | 'green', timeoutMs: number) =>
     deps.backend.runCommand({
       label: `proof-${name}-${request.id}`,
       repository: gitDir,
       ...plan[name],
-      timeoutMs: deps.proofTimeoutMs,
+      timeoutMs,
     });
-  const [red, green] = await Promise.all([run('red'), run('green')]);
+  const green = await run('green', deps.proofTimeoutMs);
+  const red = await run('red', Math.min(deps.proofTimeoutMs, redTimeoutMs(green.durationMs)));
   const faults = judgeProof(plan, red, green);
   if (faults.length > 0) return { ok: false, refusals: faults };
   return accept({ request, submission, fix: gathered.fix, plan, red, green, gitDir, work, deps });
 }
+
+const MIN_RED_TIMEOUT_MS = 90_000;
+
+/** A fault may be an endless loop. What takes five times as long as with the fix is not passing. */
+const redTimeoutMs = (greenMs: number): number => Math.max(MIN_RED_TIMEOUT_MS, 5 * greenMs);
 
 /** Whole messages for people: one line each where a line is expected. */
 function oneLine(text: string, maxChars: number): string {

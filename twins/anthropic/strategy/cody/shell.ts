@@ -15,7 +15,7 @@ export function* bash(command: string, description: string, timeoutMs = 120_000)
 const headChars = 6_000;
 const tailChars = 17_000;
 /** The command gets less than the tool call, so that a hanging test is seen as such. */
-const commandTimeoutSeconds = 130;
+const commandTimeoutSeconds = 100;
 export const runTimeoutMs = 280_000;
 
 /**
