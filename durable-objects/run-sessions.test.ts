@@ -128,6 +128,14 @@ describe('a run that is not done when its session is', () => {
     }));
 });
 
+test('a lost lease gets its time to revive before the run looks for another', () =>
+  withRun((store) => {
+    store.checkLease(1_000);
+    const [check] = items(store, 'check_lease');
+    expect(check?.nextAt).toBe(46_000);
+    expect(store.record).toMatchObject({ status: 'leased', fence: 3 });
+  }));
+
 describe('alerts', () => {
   test('reach the operator once per run and rule, whatever the loop does', () =>
     withRun((store, run) => {
