@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { acquireDockerEngine } from './demo/docker-engine.ts';
 import { scenarioNames } from './demo/scenarios/names.ts';
 import { root } from './dev/worker-process.ts';
-import { add, type Counts, countsOf, formatCounts, noCounts } from './test/counts.ts';
+import { add, type Counts, countsOf, formatCounts, noCounts, readCounts } from './test/counts.ts';
 
 /** `npm test`: everything there is. Without a Docker engine its tests are skipped, and in CI that is a failure. */
 
@@ -52,6 +52,23 @@ async function demo(title: string, args: string[]): Promise<Counts> {
   return code === 0 ? { ...noCounts, passed: 1 } : { ...noCounts, failed: 1 };
 }
 
+/** The attack battery needs network namespaces of its own: root on Linux. Its rows count as tests. */
+async function attack(): Promise<Counts> {
+  console.log('\n== attack battery');
+  const child = spawn(process.execPath, [join(root, 'scripts/attack.ts')], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    process.stdout.write(text);
+  });
+  const code = await new Promise<number>((done) => child.once('close', (status) => done(status ?? 1)));
+  const counts = readCounts(output);
+  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
 let counts = await step('format and lint', ['lint']);
 counts = add(counts, await step('types', ['types']));
 counts = add(counts, await vitest('unit tests', ['node', 'workerd']));
@@ -64,6 +81,7 @@ if (engine) {
   counts = add(counts, await vitest('tests with Docker', ['docker']));
   for (const name of scenarioNames) counts = add(counts, await demo(name, ['--scenario', name]));
   counts = add(counts, await demo('a foreign repository', FOREIGN));
+  if (process.getuid?.() === 0 && process.platform === 'linux') counts = add(counts, await attack());
   await engine.release();
 } else {
   const left = 2 + scenarioNames.length;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { countsOf, formatCounts } from './counts.ts';
+import { countsOf, formatCounts, readCounts } from './counts.ts';
 
 it('counts a test file that could not be loaded as a failure', () => {
   const report = { numPassedTests: 3, numFailedTests: 1, numPendingTests: 0, numTodoTests: 0 };
@@ -8,6 +8,12 @@ it('counts a test file that could not be loaded as a failure', () => {
     { status: 'failed', assertionResults: [] },
   ];
   expect(countsOf({ ...report, testResults })).toEqual({ passed: 3, failed: 2, skipped: 0 });
+});
+
+it('reads the closing line back', () => {
+  const counts = { passed: 2, failed: 1, skipped: 4 };
+  expect(readCounts(`a\n9 passed, 9 failed\n${formatCounts(counts)}\n`)).toEqual(counts);
+  expect(readCounts('killed')).toEqual({ passed: 0, failed: 0, skipped: 0 });
 });
 
 it('names what was skipped only when something was', () => {

@@ -15,6 +15,12 @@ export function formatCounts({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
+/** The counts of a closing line in a program's output; nothing passed where there is none. */
+export function readCounts(output: string): Counts {
+  const line = [...output.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)].at(-1);
+  return { passed: Number(line?.[1] ?? 0), failed: Number(line?.[2] ?? 0), skipped: Number(line?.[3] ?? 0) };
+}
+
 interface VitestReport {
   numPassedTests: number;
   numFailedTests: number;
