@@ -355,9 +355,12 @@ describe('a proof', () => {
       type: 'module',
       dependencies: { ms: '2.1.3' },
     });
+    const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' })
+      .trim()
+      .replace(/\/$/, '');
     const repository = await fakeGitServer('shop', 'locks', [
       { 'package.json': manifest, 'package-lock.json': lock(undefined) },
-      { 'package-lock.json': lock('https://registry.npmjs.org/ms/-/ms-2.1.3.tgz') },
+      { 'package-lock.json': lock(`${registry}/ms/-/ms-2.1.3.tgz`) },
     ]);
     const { backend } = backendFor('http://127.0.0.1:1');
     for (const commit of repository.commits) {

@@ -50,14 +50,11 @@ export const DEFAULT_LIMITS: SandboxLimits = {
 };
 
 async function hostRegistry(): Promise<string> {
-  try {
-    const { stdout } = await promisify(execFile)('npm', ['config', 'get', 'registry'], { timeout: 20_000 });
-    const url = stdout.trim().split('\n').at(-1) ?? '';
-    if (URL.canParse(url)) return url;
-  } catch {
-    // Without npm there is the public registry.
-  }
-  return 'https://registry.npmjs.org/';
+  const asked = promisify(execFile)('npm', ['config', 'get', 'registry'], { timeout: 20_000 });
+  const { stdout } = await asked.catch(() => ({ stdout: '' }));
+  const url = stdout.trim().split('\n').at(-1) ?? '';
+  if (URL.canParse(url)) return url;
+  throw new Error('npm does not tell its registry: set NPM_REGISTRY_URL');
 }
 
 export async function gatewaySettings(options: BackendOptions): Promise<GatewaySettings> {

@@ -1,13 +1,15 @@
 /** Where Debian packages come from, as the host's own apt means it. */
 export interface AptMirror {
-  url: string;
+  /** Null: the one that debootstrap itself knows. */
+  url: string | null;
   /** Key file that signs it, when the source names one. */
   keyring: string | null;
 }
 
-export const DEBIAN_MIRROR: AptMirror = { url: 'http://deb.debian.org/debian', keyring: null };
+export const DEBIAN_MIRROR: AptMirror = { url: null, keyring: null };
 
 interface Source extends AptMirror {
+  url: string;
   suites: string[];
   components: string[];
 }

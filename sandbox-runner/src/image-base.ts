@@ -34,11 +34,13 @@ async function debootstrap(
 ): Promise<void> {
   const args = ['--variant=minbase', `--include=${BASE_PACKAGES.join(',')}`];
   args.push(`--arch=${arch === 'arm64' ? 'arm64' : 'amd64'}`);
+  const target = [BASE_SUITE, root];
   if (mirror.keyring !== null) args.push(`--keyring=${mirror.keyring}`);
   const proxy = await aptProxy();
   const env = { ...process.env, ...(proxy === null ? {} : { http_proxy: proxy }) };
   let packages = 0;
-  const end = await runProcess('debootstrap', [...args, BASE_SUITE, root, mirror.url], { env }, (line) => {
+  if (mirror.url !== null) target.push(mirror.url);
+  const end = await runProcess('debootstrap', [...args, ...target], { env }, (line) => {
     if (/^I: (?:Retrieving|Extracting|Configuring) /.test(line) && ++packages % 60 === 0) {
       progress(`… ${line.slice(3)}`);
     }
@@ -103,7 +105,9 @@ export async function ensureBase(
     );
   }
   const mirror = chooseMirror(await aptSources(), BASE_SUITE);
-  progress(`No registry answers: making a Debian base with debootstrap from ${mirror.url} (about a minute)`);
+  progress(
+    `No registry answers: making a Debian base with debootstrap from ${mirror.url ?? 'its own mirror'} (about a minute)`,
+  );
   await mkdir(options.cacheFolder, { recursive: true });
   const scratch = await mkdtemp(join(options.cacheFolder, 'base-'));
   try {
