@@ -47,7 +47,15 @@ export function stepCommand(step: FailedStep, packageJson: string | null): strin
 
 export type RunPlan = Pick<CommandSpec, 'commit' | 'overlay' | 'commands'>;
 export type ProofPlan =
-  | { ok: true; kind: 'test' | 'command'; command: string; red: RunPlan; green: RunPlan; newTests: string[] }
+  | {
+      ok: true;
+      kind: 'test' | 'command';
+      command: string;
+      red: RunPlan;
+      green: RunPlan;
+      newTests: string[] /** Test files of the base that hold some of them. */;
+      changedTestFiles?: string[];
+    }
   | { ok: false; refusal: Refusal };
 
 const MAX_NEW_TESTS = 50;
@@ -120,6 +128,7 @@ export function planProof(options: {
       commands: commands(trees.base),
     },
     green,
+    changedTestFiles: tests.filter(({ status }) => status === 'modified').map(({ path }) => path),
     newTests: testTitles(added.map(({ text }) => text).join('\n'))
       .map((title) => title.slice(0, 500))
       .slice(0, MAX_NEW_TESTS),
@@ -172,6 +181,10 @@ export function tailOf(output: string, maxChars = MAX_TAIL_CHARS): string {
 /** Room for the end of an output beside the sentence that introduces it. */
 const REASON_TAIL_CHARS = 1_500;
 
+/** A report names a whole file where it hung or could not be loaded: no test in it got to say its name. */
+const isWhole = (reported: string, path: string): boolean =>
+  /\.[cm]?[jt]sx?$/.test(reported) && (path.endsWith(reported) || reported.endsWith(`/${path}`));
+
 /** Whether red was red for the right cause, and green green. */
 export function judgeProof(
   plan: Extract<ProofPlan, { ok: true }>,
@@ -202,7 +215,8 @@ export function judgeProof(
     red.exitCode !== 0 &&
     plan.newTests.length > 0 &&
     failing.length > 0 &&
-    !plan.newTests.some((title) => isAmong(title, failing))
+    !plan.newTests.some((title) => isAmong(title, failing)) &&
+    !(plan.changedTestFiles ?? []).some((path) => failing.some((name) => isWhole(name, path)))
   )
     found.push(
       refusal(

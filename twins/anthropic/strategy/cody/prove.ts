@@ -49,7 +49,7 @@ export function* proveByTest(proving: Proving): Plan<ProvenTest | undefined> {
       break;
     }
   }
-  if (before.failing.some((failing) => failing.file !== undefined)) return undefined;
+  if (before.failing.some((failing) => failing.file !== undefined && !isWholeFile(failing))) return undefined;
   return (yield* proveByAssertion(proving)) ?? (yield* proveByRelated(proving));
 }
 
@@ -157,14 +157,19 @@ function* proveByFile(proving: Proving, { path, text, title }: NewFile): Plan<Pr
 }
 
 /** Red by its own name without the fix, green with it. */
-function* isProof({ bench, command }: Proving, file: string, title: string): Plan<boolean> {
+function* isProof({ bench, command, knownFiles }: Proving, file: string, title: string): Plan<boolean> {
   const red = yield* run(
     command,
     bench.root,
     'Run with the new test but without the fix: must be red',
     withoutFix,
   );
-  const named = red.failing.length === 0 || red.failing.some((test) => test.path.join(' ').includes(title));
+  const named =
+    red.failing.length === 0 ||
+    red.failing.some((test) => test.path.join(' ').includes(title)) ||
+    // A file that hangs is named as a whole.
+    (knownFiles.includes(file) &&
+      red.failing.some((test) => isWholeFile(test) && file.endsWith(test.path.at(-1) ?? '?')));
   if (red.passed || !named) return false;
   const green = yield* run(command, bench.root, 'Run with the new test and the fix: must be green');
   if (!green.passed) return false;
