@@ -96,6 +96,8 @@ function checkInbox(world: World, inbox: ObjectState): void {
 interface Told {
   class: string;
   message: string;
+  group?: string;
+  to?: string;
 }
 
 async function checkIncident(world: World, incident: ObjectState): Promise<void> {
@@ -120,8 +122,16 @@ function checkStory(world: World, incident: ObjectState, lines: JournalLine[]): 
   let endReason = '';
   const episodeIsOver = (): void => checkTold(world, incident, told, ended ? endReason : null);
   const deeds = new Map<string, string>();
+  const received = new Set<unknown>();
+  const inOrder: { key: string; message: string; where: string }[] = [];
+  const retried = new Set<unknown>();
   for (const { type, data, seq } of lines) {
     const fact = JSON.parse(data) as Record<string, unknown> & { kind?: string; data?: Told };
+    if (type === 'received') {
+      if (received.has(fact.id)) world.violate(`${incident.title}: ${fact.id} is applied twice`);
+      received.add(fact.id);
+    }
+    if (type === 'effect_retried') retried.add(fact.key);
     if (type === 'episode_started') {
       episodeIsOver();
       told = [];
@@ -140,6 +150,9 @@ function checkStory(world: World, incident: ObjectState, lines: JournalLine[]): 
     }
     if (type !== 'effect_requested') continue;
     if (fact.kind === 'notify_operator' && fact.data) told.push(fact.data);
+    const { data: talk, kind = '', key } = fact;
+    if (talk && ['notify_operator', 'post_message', 'relay'].includes(kind))
+      inOrder.push({ key: String(key), message: talk.message, where: talk.group ?? talk.to ?? 'operator' });
     const once = [
       'start_run',
       'open_pull_request',
@@ -156,6 +169,29 @@ function checkStory(world: World, incident: ObjectState, lines: JournalLine[]): 
     deeds.set(name, String(seq));
   }
   episodeIsOver();
+  checkTalk(
+    world,
+    incident,
+    inOrder.filter(({ key }) => !retried.has(key)),
+  );
+}
+
+/** What a person reads in one place comes in the order in which it was decided. */
+function checkTalk(world: World, incident: ObjectState, talk: { message: string; where: string }[]): void {
+  for (const where of new Set(talk.map((one) => one.where))) {
+    const place =
+      where === 'operator' ? world.objects.find('TELEGRAM', 'bot') : world.objects.find('GROUP_QUEUE', where);
+    const query =
+      where === 'operator'
+        ? 'SELECT n FROM posts WHERE key = ? AND part = 0'
+        : 'SELECT n FROM messages WHERE id = ?';
+    const numbers = talk
+      .filter((one) => one.where === where)
+      .flatMap(({ message }) => place?.rows(query, message) ?? [])
+      .map(({ n }) => Number(n));
+    if (numbers.some((n, index) => n < (numbers[index - 1] ?? 0)))
+      world.violate(`${incident.title}: what it tells ${where} comes out of order`);
+  }
 }
 
 const ENDINGS = ['resolved', 'explained', 'escalated'];
@@ -214,19 +250,15 @@ function recordOf(run: ObjectState): RunRecord | null {
 }
 
 function checkPoolAtRest(world: World, pool: ObjectState): void {
-  for (const lease of pool.rows(`SELECT run, state FROM leases WHERE state = 'held'`))
-    world.violate(`${pool.title}: the lease of ${lease.run} is held for ever`);
+  for (const lease of pool.rows(`SELECT run, state FROM leases WHERE state <> 'released'`))
+    world.violate(`${pool.title}: the lease of ${lease.run} is ${lease.state}, not given back`);
   for (const waiting of pool.rows('SELECT run FROM waiting'))
     world.violate(`${pool.title}: ${waiting.run} waits for ever`);
   const spent = Number(pool.rows('SELECT sum(micro_usd) AS n FROM spent')[0]?.n ?? 0);
-  const runs = world.objects.of('RUN').map(recordOf);
-  const costs = runs.reduce((sum, record) => sum + (record?.costMicroUsd ?? 0), 0);
-  if (spent > costs) world.violate(`${pool.title}: ${spent} booked, runs cost ${costs}`);
-  const late = runs.reduce(
-    (sum, record) => sum + ((record?.costMicroUsd ?? 0) - (record?.releasedMicroUsd ?? 0)),
-    0,
-  );
-  if (spent !== costs - late) world.lost('cost of runs not booked in the pool', costs - late - spent);
+  const booked = world.objects
+    .of('RUN')
+    .reduce((sum, run) => sum + (recordOf(run)?.releasedMicroUsd ?? 0), 0);
+  if (spent !== booked) world.violate(`${pool.title}: ${spent} booked, runs gave back ${booked}`);
 }
 
 /** Each message arrived; again only where an earlier try was not heard of; in order per chat. */
@@ -236,9 +268,11 @@ function checkMessages(world: World, bot: ObjectState): void {
     if (post.state !== 'sent' && post.state !== 'dead')
       world.violate(`${bot.title}: ${post.key} is ${post.state} for ever`);
   const arrived = new Map<string, number>();
+  const unmarked = new Map<string, number>();
   for (const { chat, text } of world.telegram.sent) {
     const name = `${chat} ${withoutRemark(text)}`;
     arrived.set(name, (arrived.get(name) ?? 0) + 1);
+    if (text === withoutRemark(text)) unmarked.set(name, (unmarked.get(name) ?? 0) + 1);
   }
   const expected = new Map<string, { sent: number; all: number }>();
   for (const post of posts.filter(({ kind }) => kind === 'send')) {
@@ -249,6 +283,8 @@ function checkMessages(world: World, bot: ObjectState): void {
   for (const [name, { sent, all }] of expected) {
     const times = arrived.get(name) ?? 0;
     const unheard = world.telegram.unheardOf.get(name) ?? 0;
+    if ((unmarked.get(name) ?? 0) > all + (world.telegram.doubled.get(name) ?? 0))
+      world.violate(`a message came again without saying so: ${name.slice(0, 120)}`);
     if (times < sent) world.violate(`a message that was sent is not there: ${name.slice(0, 120)}`);
     if (times > all + unheard)
       world.violate(`a message came ${times} times, unheard of ${unheard}: ${name.slice(0, 120)}`);

@@ -29,7 +29,7 @@ export interface Service {
   /** It acted, and nobody who asked heard of it. */
   unheard?(asked: Asked, answer: Answer): void;
   /** It is about to act a second time on one request. */
-  twice?(): void;
+  twice?(asked: Asked): void;
 }
 
 type Trouble =
@@ -117,7 +117,7 @@ export class Network {
         trace(`${what} → ${acted.status}`);
         if (trouble === 'twice') {
           service.unheard?.(asked, acted);
-          service.twice?.();
+          service.twice?.(asked);
           acted = service.perform(asked);
         }
         const back = trouble === 'late' ? slow : there / 2;

@@ -318,7 +318,7 @@ export class Runner implements Service {
     const dies = this.#random.chance(0.5);
     this.#state = dies ? 'down' : 'hung';
     this.#world.trace(`runner ${this.name} ${dies ? 'dies' : 'hangs'}`);
-    this.#world.clock.after(this.#random.exponential(240_000), () => {
+    this.#world.clock.after(this.#random.exponential(400_000), () => {
       this.#world.trace(`runner ${this.name} is back`);
       this.#state = 'up';
       if (dies) for (const session of this.living) this.#end(session, 'crashed', 'the runner was restarted');

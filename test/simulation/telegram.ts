@@ -22,7 +22,8 @@ export class Telegram implements Service {
   readonly sent: Sent[] = [];
   /** Messages that arrived while their sender did not hear of it, by chat and text. */
   readonly unheardOf = new Map<string, number>();
-  readonly #lastCalls = new Map<string, number>();
+  /** Messages that the network, not their sender, brought twice. */
+  readonly doubled = new Map<string, number>();
   #lastUpdate = 0;
 
   constructor(world: World) {
@@ -64,10 +65,11 @@ export class Telegram implements Service {
   }
 
   unheard(asked: Asked): void {
-    if (!asked.path.endsWith('/sendMessage')) return;
-    const { chat_id: chat, text } = asked.body as { chat_id: string; text: string };
-    const name = `${chat} ${withoutRemark(text)}`;
-    this.unheardOf.set(name, (this.unheardOf.get(name) ?? 0) + 1);
+    count(this.unheardOf, asked);
+  }
+
+  twice(asked: Asked): void {
+    count(this.doubled, asked);
   }
 
   #send(body: {
@@ -83,11 +85,6 @@ export class Telegram implements Service {
     this.#world.trace(`telegram ${chat}: ${body.text.split('\n')[0]?.slice(0, 90)}`);
     if (chat === String(OPERATOR) && buttons.length > 0) this.#decide(buttons);
     return { status: 200, body: { ok: true, result: { message_id: message.id } } };
-  }
-
-  /** Pace as it was asked for; what the network adds is not the sender's fault. */
-  paced(chat: string): void {
-    this.#lastCalls.set(chat, this.#world.clock.now);
   }
 
   // -- the operator
@@ -138,6 +135,13 @@ export class Telegram implements Service {
           this.#world.clock.after(this.#random.between(2_000, 60_000), () => this.#deliver(body));
       });
   }
+}
+
+function count(messages: Map<string, number>, { path, body }: Asked): void {
+  if (!path.endsWith('/sendMessage')) return;
+  const { chat_id: chat, text } = body as { chat_id: string; text: string };
+  const name = `${chat} ${withoutRemark(text)}`;
+  messages.set(name, (messages.get(name) ?? 0) + 1);
 }
 
 const refused = (description: string): Answer => ({

@@ -53,7 +53,6 @@ export class World {
   readonly sessionsOf = new Map<string, number>();
   readonly servedCalls = new Map<string, string>();
   readonly budgetUsd: number | null;
-  readonly losses: Record<string, number> = {};
   readonly #product: Product;
   readonly #faults: Faults;
   readonly #env: Record<string, unknown>;
@@ -88,7 +87,7 @@ export class World {
     this.azure = new AzureDevOps(this, this.#people.between(1, 2));
     this.telegram = new Telegram(this);
     this.runners = ['a', 'b']
-      .slice(0, this.#people.between(1, 2))
+      .slice(0, this.#people.chance(0.7) ? 2 : 1)
       .map((name) => new Runner(this, name, this.#people.between(1, 3)));
     network.add('azure-devops.test', this.azure);
     network.add('telegram.test', this.telegram);
@@ -148,11 +147,6 @@ export class World {
 
   served(run: string, requestId: string): void {
     this.servedCalls.set(requestId, run);
-  }
-
-  /** What is known to be lost, by design or not: counted, not forbidden. */
-  lost(what: string, amount: number): void {
-    this.losses[what] = (this.losses[what] ?? 0) + amount;
   }
 
   /** Asks an object past the network, when all is at rest. */
@@ -343,7 +337,6 @@ export class World {
       explained: by('explained'),
       escalated: by('escalated'),
       aborted: by('aborted'),
-      ...this.losses,
     };
   }
 }

@@ -96,7 +96,8 @@ export function telegramClient({ apiRoot, token }: TelegramSettings): TelegramCl
 }
 
 export function telegramErrorOf(what: string, error: unknown): TelegramError {
-  if (error instanceof GrammyError) {
+  // What answers without a code of the Bot API is something on the way: it may have passed the request on.
+  if (error instanceof GrammyError && typeof error.error_code === 'number') {
     const { error_code: code, description, parameters } = error;
     return new TelegramError(`${what}: ${code} ${description}`, {
       retryable: code === 429 || code >= 500,
