@@ -145,7 +145,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
           run: spec.run,
           fence: spec.fence,
           image: found.digest,
-          command: ['node', '/opt/dogwatch/agent/main.ts'],
+          command: ['node', '/opt/dogwatch/program/main.js'],
           env: {},
           tunnels: tunnelHosts(spec.routes).length > 0,
           runtime: options.runtime ?? null,

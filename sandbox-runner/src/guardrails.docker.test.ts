@@ -125,7 +125,7 @@ test('neither hooks nor charter nor settings can be changed, and nothing is left
   const first = await play(
     [
       bash(
-        'for f in /opt/dogwatch/agent/hooks.ts /opt/dogwatch/agent/main.ts /etc/profile /usr/local/bin/git; do (echo x >> $f) 2>/dev/null && echo "WROTE $f"; done; echo tried',
+        'for f in /opt/dogwatch/program/hooks.js /opt/dogwatch/program/main.js /opt/dogwatch/compile-cache/x /etc/profile /usr/local/bin/git; do (echo x >> $f) 2>/dev/null && echo "WROTE $f"; done; echo tried',
       ),
       bash(seeds),
       bash('sudo id'),

@@ -21,7 +21,7 @@ const attach = (target: string) =>
 /** A process of root in the cell, which its user may try to take over. */
 export const ROOT_PROCESS = 'sleep 86399';
 
-const AGENT_PROGRAM = `pgrep -f '^node /opt/dogwatch/agent/main.ts' | head -n 1`;
+const AGENT_PROGRAM = `pgrep -f '^node /opt/dogwatch/program/main.js' | head -n 1`;
 
 /** Ways from the container to the host or to more rights. Controls run with the rights that the cell lacks. */
 export function machineAttacks(): Attack[] {
@@ -117,8 +117,8 @@ export function machineAttacks(): Attack[] {
     },
   );
   const write = (path: string) => shell(`echo >> ${path} && echo written`, '^written');
-  add('editing its own hooks', write('/opt/dogwatch/agent/hooks.ts'));
-  add('editing its own program', write('/opt/dogwatch/agent/main.ts'));
+  add('editing its own hooks', write('/opt/dogwatch/program/hooks.js'));
+  add('editing its own program', write('/opt/dogwatch/program/main.js'));
   add('editing system files', write('/etc/passwd'));
   add(
     'adding a program to the path',
@@ -136,7 +136,7 @@ export function machineAttacks(): Attack[] {
   );
   add(
     'hard link out of the workspace',
-    shell('ln /opt/dogwatch/agent/main.ts /workspace/link$$ && echo linked', '^linked'),
+    shell('ln /opt/dogwatch/program/main.js /workspace/link$$ && echo linked', '^linked'),
     {
       control: shell('touch /workspace/a && ln /workspace/a /workspace/b$$ && echo linked', '^linked'),
     },

@@ -43,7 +43,7 @@ const SEARCHES: { title: string; probe: Probe; plant: string }[] = [
   {
     title: 'canaries in files',
     probe: shell(
-      `grep -rlsE '${TRACES}' /etc /home /opt/dogwatch/agent /root /run /srv /tmp /usr/local /var /workspace /dev/shm | grep . && echo found`,
+      `grep -rlsE '${TRACES}' /etc /home /opt/dogwatch/agent /opt/dogwatch/program /root /run /srv /tmp /usr/local /var /workspace /dev/shm | grep . && echo found`,
     ),
     plant: 'echo $DECOY > /workspace/planted; ',
   },

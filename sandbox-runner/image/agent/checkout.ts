@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { appendFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { restoreCheckpoint } from './checkpoint.ts';
 import type { AgentTask } from './task.ts';
@@ -20,15 +21,21 @@ const succeeds = (step: Promise<unknown>) =>
     () => false,
   );
 
+/** A value of Git's configuration. */
+const quoted = (text: string): string => `"${text.replace(/[\r\n]/g, ' ').replace(/[\\"]/g, '\\$&')}"`;
+
 /** Clones through the gateway and stands on exactly the task's commit, on a local branch with the group's identity. */
 export async function checkout(task: AgentTask, gatewayUrl: string): Promise<void> {
   const { folder, project, repository, ref, commit } = task.workspace;
   const url = `${gatewayUrl}/git/${encodeURIComponent(project)}/_git/${encodeURIComponent(repository)}`;
   await mkdir(folder, { recursive: true });
   await git(folder, 'init', '--quiet', '--initial-branch=dogwatch');
-  await git(folder, 'remote', 'add', 'origin', url);
-  await git(folder, 'config', 'user.name', task.identity.name);
-  await git(folder, 'config', 'user.email', task.identity.email);
+  // What `remote add` and `config` would write, without three more processes at every start.
+  const { name, email } = task.identity;
+  await appendFile(
+    join(folder, '.git/config'),
+    `[remote "origin"]\n\turl = ${quoted(url)}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n[user]\n\tname = ${quoted(name)}\n\temail = ${quoted(email)}\n`,
+  );
   const fetch = (...args: string[]) =>
     git(folder, 'fetch', '--quiet', '--no-tags', '--no-recurse-submodules', ...args);
   const present = () => succeeds(git(folder, 'cat-file', '-e', `${commit}^{commit}`));

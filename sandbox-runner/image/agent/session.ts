@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { query, type SDKMessage } from '@anthropic-ai/claude-agent-sdk';
+import { type SDKMessage, startup } from '@anthropic-ai/claude-agent-sdk';
 import { CHECKPOINT_CONTENT_TYPE, packCheckpoint } from './checkpoint.ts';
 import { clip } from './clip.ts';
 import { type Door, orderedSender } from './door.ts';
@@ -33,12 +33,19 @@ function endOf(message: SDKMessage | null, turns: number): AgentEnd {
   return { reason: message.is_error ? 'crashed' : 'completed', detail, turns: message.num_turns };
 }
 
-/** One Claude Agent SDK session from prompt to result; every message and tool call is told to the gateway. */
+/** Starting programs waits for processors; only a session that will never start takes this long. */
+const START_WITHIN_MS = 4 * 60_000;
+
+/**
+ * One Claude Agent SDK session from prompt to result; every message and tool call is told to the gateway. It gets its
+ * prompt when the workspace stands; `checkedOut` is the end of a session whose workspace could not be made, else null.
+ */
 export async function runSession(
   task: AgentTask,
   gatewayUrl: string,
   door: Door,
   env: Record<string, string | undefined>,
+  checkedOut: Promise<AgentEnd | null>,
 ): Promise<AgentEnd> {
   const { folder } = task.workspace;
   const transcript = orderedSender(door, '/dogwatch/transcript');
@@ -55,8 +62,8 @@ export async function runSession(
   const messageIds = new Set<string>();
   let last: SDKMessage | null = null;
 
-  const session = query({
-    prompt: task.prompt,
+  const warming = startup({
+    initializeTimeoutMs: START_WITHIN_MS,
     options: {
       cwd: folder,
       systemPrompt: task.charter,
@@ -96,7 +103,12 @@ export async function runSession(
   });
 
   try {
-    for await (const message of session) {
+    const [noWorkspace, warm] = await Promise.all([checkedOut, warming]);
+    if (noWorkspace) {
+      warm.close();
+      return noWorkspace;
+    }
+    for await (const message of warm.query(task.prompt)) {
       void transcript.send(message).catch(() => undefined);
       last = message;
       if (message.type !== 'assistant') continue;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createSdkMcpServer, type SdkMcpToolDefinition, tool } from '@anthropic-ai/claude-agent-sdk';
-import { z } from 'zod';
+import { z } from 'zod/v3';
 import { CHECKPOINT_CONTENT_TYPE, packCheckpoint } from './checkpoint.ts';
 import type { Door } from './door.ts';
 import { FIX_CONTENT_TYPE, packFix } from './submit-fix.ts';
