@@ -290,6 +290,24 @@ function checkMessages(world: World, bot: ObjectState): void {
       world.violate(`a message came ${times} times, unheard of ${unheard}: ${name.slice(0, 120)}`);
   }
   checkOrder(world, bot, posts);
+  checkOnce(world, posts);
+}
+
+/** What the operator is told of a loop is one message, however often it is handed on. */
+function checkOnce(world: World, posts: Row[]): void {
+  const decided = new Map<string, number>();
+  for (const incident of world.objects.of('INCIDENT'))
+    for (const { type, data } of journalOf(incident)) {
+      const effect = JSON.parse(data) as { kind?: string; data?: { text?: string } };
+      const { text } = effect.data ?? {};
+      if (type === 'effect_requested' && effect.kind === 'notify_operator' && text !== undefined)
+        decided.set(text, (decided.get(text) ?? 0) + 1);
+    }
+  for (const [text, times] of decided) {
+    const kept = posts.filter((post) => post.kind === 'send' && originalText(world, post) === text).length;
+    if (kept > times)
+      world.violate(`one message to the operator is kept ${kept} times: ${text.slice(0, 90)}`);
+  }
 }
 
 /** What was sent: an edit changes what the post holds, not what arrived first. */

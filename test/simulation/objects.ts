@@ -26,7 +26,9 @@ export interface ObjectsDeps {
 }
 
 const ALARM_RETRIES = 6;
-const WRITES = /^\s*(?:INSERT|UPDATE|DELETE)/i;
+const WRITES = /^\s*(?:INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|REPLACE)/i;
+/** Longer answers are read again. */
+const MAX_KNOWN_ROWS = 20;
 
 /** One object: its SQLite and its alarm outlive every instance of its class. */
 export class ObjectState {
@@ -35,6 +37,7 @@ export class ObjectState {
   readonly skewMs: number;
   readonly database = new DatabaseSync(':memory:');
   readonly #statements = new Map<string, { statement: StatementSync; writes: boolean }>();
+  readonly #known = new Map<string, Row[]>();
   readonly #objects: Objects;
   instance: Instance | null = null;
   alarmAt: number | null = null;
@@ -65,6 +68,25 @@ export class ObjectState {
       this.#statements.set(query, known);
     }
     return known;
+  }
+
+  #write(statement: StatementSync, bindings: Value[]): Row[] {
+    this.#known.clear();
+    return statement.all(...bindings) as Row[];
+  }
+
+  /** Objects ask the same again and again; between two writes the answer is the same. */
+  #read(query: string, statement: StatementSync, bindings: Value[]): Row[] {
+    const name = bindings.length === 0 ? query : `${query}\0${bindings.join('\0')}`;
+    const known = this.#known.get(name);
+    if (known !== undefined) return known.map((row) => ({ ...row }));
+    const rows = statement.all(...bindings) as Row[];
+    if (rows.length <= MAX_KNOWN_ROWS)
+      this.#known.set(
+        name,
+        rows.map((row) => ({ ...row })),
+      );
+    return rows;
   }
 
   setAlarm(at: number | null, tries = 0): void {
@@ -133,7 +155,7 @@ export class ObjectState {
         );
         throw new Died(this.title);
       }
-      const rows = statement.all(...bindings);
+      const rows = writes ? this.#write(statement, bindings) : this.#read(query, statement, bindings);
       return { toArray: () => rows };
     };
     const context = {
@@ -153,6 +175,7 @@ export class ObjectState {
             return result;
           } catch (error) {
             this.database.exec(`ROLLBACK TO ${point}; RELEASE ${point}`);
+            this.#known.clear();
             if (this.alarmAt !== alarmBefore) this.setAlarm(alarmBefore);
             throw error;
           } finally {

@@ -52,7 +52,7 @@ export class Runner implements Service {
   readonly sessions: Session[] = [];
   #spool: RunnerEvent[] = [];
   readonly #outcomes = new Map<string, IntentOutcome>();
-  #state: 'up' | 'down' | 'hung' = 'up';
+  #state: 'up' | 'down' | 'hung' | 'cut_off' = 'up';
   #reporting = false;
   #calls = 0;
   #nextBeat: Event | null = null;
@@ -80,7 +80,8 @@ export class Runner implements Service {
   }
 
   #mayAct({ renewedAt, ended }: Session): boolean {
-    return !ended && this.#state === 'up' && this.#world.clock.now - renewedAt < ACTS_FOR_MS;
+    const isAwake = this.#state === 'up' || this.#state === 'cut_off';
+    return !ended && isAwake && this.#world.clock.now - renewedAt < ACTS_FOR_MS;
   }
 
   // -- its doors
@@ -312,16 +313,18 @@ export class Runner implements Service {
     if (known?.fence === session.fence) known.ended = true;
   }
 
-  /** It dies and is started again, or hangs and wakes up with what it knew. */
+  /** It dies and is started again; hangs and wakes up with what it knew; or works on where nobody hears it. */
   #breakDown(): void {
     if (this.#state !== 'up') return;
-    const dies = this.#random.chance(0.5);
-    this.#state = dies ? 'down' : 'hung';
-    this.#world.trace(`runner ${this.name} ${dies ? 'dies' : 'hangs'}`);
+    const state = this.#random.pick<'down' | 'hung' | 'cut_off'>(['down', 'hung', 'cut_off', 'cut_off']);
+    this.#state = state;
+    this.#world.trace(`runner ${this.name} is ${state}`);
     this.#world.clock.after(this.#random.exponential(400_000), () => {
       this.#world.trace(`runner ${this.name} is back`);
       this.#state = 'up';
-      if (dies) for (const session of this.living) this.#end(session, 'crashed', 'the runner was restarted');
+      if (state === 'down')
+        for (const session of this.living) this.#end(session, 'crashed', 'the runner was restarted');
+      this.#tell();
     });
   }
 

@@ -137,6 +137,8 @@ export class World {
     this.trace(`runner ${runner.name}: session of ${id} under fence ${fence}`);
     this.sessionsOf.set(name, (this.sessionsOf.get(name) ?? 0) + 1);
     if (this.sessionsOf.get(name) !== 1) this.violate(`two sessions of ${id} under fence ${fence}`);
+    const acting = this.runners.flatMap((one) => (one === runner ? [] : one.acting(id)));
+    if (acting.length > 0) this.violate(`a session of ${id} begins while an older one may still act`);
   }
 
   /** A session does something outside: no other session of its run may. */
@@ -276,7 +278,7 @@ export class World {
         const bad = this.#people.chance(this.faults().badTick);
         const times = bad ? this.#people.pick([0, 0, 2]) : 1;
         for (let n = 0; n < times; n++) this.#tickOnce();
-        this.#tick(this.#calm ? 1_800_000 : 300_000);
+        this.#tick(this.#calm ? 1_800_000 : 600_000);
       },
       true,
     );
