@@ -32,7 +32,7 @@ export default defineConfig({
           name: 'node',
           include: nodeTests,
           exclude: ['**/node_modules/**', '**/*.docker.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
         },
       },
       {
@@ -45,7 +45,7 @@ export default defineConfig({
         test: {
           name: 'workerd',
           include: ['workers/**/*.test.ts', 'durable-objects/**/*.test.ts', 'test/workerd/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
         },
       },
       {
