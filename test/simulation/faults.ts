@@ -74,7 +74,7 @@ export function faultsOf(seed: number): Faults {
     telegram: some(0.05, 0.2, 0.5),
     model: some(0.1, 0.4),
     runnerNetwork: some(0.02, 0.1, 0.3),
-    runnerTrouble: some(0.1, 0.4),
+    runnerTrouble: some(0.3, 0.8),
     agentTrouble: some(0.1, 0.4),
     hooks: some(0.05, 0.2, 0.4),
     operator: some(0.2, 0.6),

@@ -200,7 +200,7 @@ export class Runner implements Service {
   #next(session: Session, steps: (() => void)[]): void {
     const [step, ...rest] = steps;
     if (!step) return;
-    const pause = this.#random.exponential(90_000);
+    const pause = this.#random.exponential(60_000);
     session.next = this.#world.clock.after(pause, () => {
       if (session.ended) return;
       // Cut off from the Worker, or frozen with its runner: it waits.
@@ -319,7 +319,7 @@ export class Runner implements Service {
     const state = this.#random.pick<'down' | 'hung' | 'cut_off'>(['down', 'hung', 'cut_off', 'cut_off']);
     this.#state = state;
     this.#world.trace(`runner ${this.name} is ${state}`);
-    this.#world.clock.after(this.#random.exponential(400_000), () => {
+    this.#world.clock.after(this.#random.exponential(600_000), () => {
       this.#world.trace(`runner ${this.name} is back`);
       this.#state = 'up';
       if (state === 'down')
