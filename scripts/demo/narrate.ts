@@ -2,7 +2,8 @@ import type { PipelineFact } from '../../core/loops/pipeline-recovery/facts.ts';
 
 export interface JournalEntry {
   seq: number;
-  at: number;
+  /** ISO-8601, as the API shows times. */
+  at: string;
   type: string;
   data: unknown;
 }

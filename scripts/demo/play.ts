@@ -183,12 +183,13 @@ async function playScenario(play: {
   return faults;
 }
 
-/** The incident as the API tells it: what a later version must still be able to read. */
+/** The incident as it was recorded: what a later version must still be able to read. */
 async function writeJournal(stage: Stage, incident: string, file: string): Promise<void> {
   const { id, key, status, state, journal } = await stage.api.get<IncidentDetail>(
     `/api/incidents/${incident}`,
   );
-  await writeFile(file, `${JSON.stringify({ id, key, status, state, journal }, null, 1)}\n`);
+  const recorded = journal.map((entry) => ({ ...entry, at: Date.parse(entry.at) }));
+  await writeFile(file, `${JSON.stringify({ id, key, status, state, journal: recorded }, null, 1)}\n`);
 }
 
 /** Projections and messages follow the incident within moments. */

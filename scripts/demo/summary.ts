@@ -10,8 +10,8 @@ interface RunRow {
   endReason: string | null;
   turns: number | null;
   toolCalls: number;
-  startedAt: number | null;
-  endedAt: number | null;
+  startedAt: string | null;
+  endedAt: string | null;
 }
 
 export interface CostRow {
@@ -26,6 +26,8 @@ export interface CostRow {
   microUsd: number;
 }
 
+const secondsBetween = (from: string, to: string): string =>
+  ((Date.parse(to) - Date.parse(from)) / 1_000).toFixed(1);
 const dollars = (microUsd: number): string => `$${(microUsd / 1_000_000).toFixed(4)}`;
 
 /** What is left when the loop has ended: chats, diff, journal, cost, and where to look next. */
@@ -71,13 +73,13 @@ async function printDiff(stage: Stage, incident: IncidentDetail, terminal: Termi
 
 function printJournal(incident: IncidentDetail, terminal: Terminal): void {
   terminal.title(`Journal of ${incident.id} (${incident.journal.length} entries, ${incident.status})`);
-  const first = incident.journal[0]?.at ?? 0;
+  const first = incident.journal[0]?.at ?? '';
   for (const { seq, at, type, data } of incident.journal) {
     if (type === 'received') continue;
     const status = type === 'status_changed' ? ` ${(data as { status: string }).status}` : '';
     const effect = type === 'effect_requested' ? ` ${(data as { kind: string }).kind}` : '';
     terminal.plain(
-      `  ${String(seq).padStart(4)} ${((at - first) / 1_000).toFixed(1).padStart(7)}s ${type}${status}${effect}`,
+      `  ${String(seq).padStart(4)} ${secondsBetween(first, at).padStart(7)}s ${type}${status}${effect}`,
     );
   }
 }
@@ -90,8 +92,7 @@ async function printCost(stage: Stage, terminal: Terminal): Promise<void> {
     const own = costs.filter((cost) => cost.run === run.id);
     const sum = (pick: (cost: CostRow) => number) => own.reduce((total, cost) => total + pick(cost), 0);
     const cacheWrites = sum((cost) => cost.cacheWrite5mTokens + cost.cacheWrite1hTokens);
-    const took =
-      run.startedAt && run.endedAt ? `${((run.endedAt - run.startedAt) / 1_000).toFixed(1)} s` : '';
+    const took = run.startedAt && run.endedAt ? `${secondsBetween(run.startedAt, run.endedAt)} s` : '';
     terminal.plain(
       `  ${run.group.padEnd(6)} ${run.model.padEnd(18)} ${took.padStart(8)}  ${own.length} calls, ${run.toolCalls} tool calls, tokens in ${sum((c) => c.inputTokens)} out ${sum((c) => c.outputTokens)} cache read ${sum((c) => c.cacheReadTokens)} write ${cacheWrites}  ${dollars(sum((c) => c.microUsd))}`,
     );

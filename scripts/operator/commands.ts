@@ -8,7 +8,7 @@ interface IncidentRow {
   id: string;
   status: string;
   title: string;
-  updatedAt: number;
+  updatedAt: string;
 }
 
 interface IncidentDetail {
@@ -18,12 +18,12 @@ interface IncidentDetail {
   episode: number;
   evidence: unknown;
   state: unknown;
-  journal: { seq: number; at: number; type: string; data: unknown }[];
+  journal: { seq: number; at: string; type: string; data: unknown }[];
   outbox: { key: string; kind: string; state: string; tries: number; error: string | null }[];
 }
 
 interface ArtifactLine {
-  at: number;
+  at: string;
   kind: string;
   name: string;
   version: number;
@@ -34,7 +34,6 @@ interface ArtifactLine {
 
 type Command = { usage: string; run(api: OperatorApi, args: string[]): Promise<string> };
 
-const iso = (ms: number): string => new Date(ms).toISOString();
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
 function argument(args: string[], name: string): string {
@@ -77,7 +76,7 @@ export const commands: Record<string, Command> = {
       );
       if (items.length === 0) return 'No incidents.';
       return items
-        .map(({ id, status, title, updatedAt }) => `${id}  ${status.padEnd(14)} ${iso(updatedAt)}  ${title}`)
+        .map(({ id, status, title, updatedAt }) => `${id}  ${status.padEnd(14)} ${updatedAt}  ${title}`)
         .join('\n');
     },
   },
@@ -96,7 +95,7 @@ export const commands: Record<string, Command> = {
         .map((entry) => {
           const line = narrate(entry);
           const what = line ? `${line.who}: ${line.text.split('\n')[0]}` : effectOf(entry.data);
-          return `${String(entry.seq).padStart(5)}  ${iso(entry.at)}  ${entry.type.padEnd(20)} ${what}`;
+          return `${String(entry.seq).padStart(5)}  ${entry.at}  ${entry.type.padEnd(20)} ${what}`;
         })
         .join('\n');
     },
@@ -144,7 +143,7 @@ export const commands: Record<string, Command> = {
       return items
         .map(
           ({ at, kind, name, version, sizeBytes, producedBy, sha256 }) =>
-            `${iso(at)}  ${kind.padEnd(10)} ${`${name} v${version}`.padEnd(28)} ${String(sizeBytes).padStart(9)} B  ${producedBy}  ${sha256}`,
+            `${at}  ${kind.padEnd(10)} ${`${name} v${version}`.padEnd(28)} ${String(sizeBytes).padStart(9)} B  ${producedBy}  ${sha256}`,
         )
         .join('\n');
     },

@@ -99,7 +99,13 @@ describe('the operator API', () => {
       `/incidents/${incident}`,
     );
     expect(view.journal.length).toBeGreaterThan(2);
-    expect(view).toMatchObject({ id: incident, evidence: null });
+    expect(view).toMatchObject({
+      id: incident,
+      evidence: null,
+      journal: expect.arrayContaining([
+        expect.objectContaining({ seq: 1, at: expect.stringMatching(/^20.*Z$/) }),
+      ]),
+    });
     const listed = await until(async () =>
       (await get<List>('/incidents')).items.find(
         ({ id, status }) => id === incident && status === 'escalated',

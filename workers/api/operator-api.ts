@@ -32,6 +32,7 @@ import { jsonBody } from './json-body.ts';
 import { pageOf } from './page.ts';
 import { requireOperator } from './require-operator.ts';
 import { rerunApi } from './reruns.ts';
+import { showTimes } from './show-times.ts';
 import { statusOf } from './status.ts';
 import { subjectsApi } from './subjects.ts';
 
@@ -53,7 +54,7 @@ async function auditOperator(env: Env, action: string, data: Record<string, unkn
 }
 
 export const operatorApi = new Hono<{ Bindings: Env }>();
-operatorApi.use('*', requireOperator);
+operatorApi.use('*', showTimes, requireOperator);
 operatorApi.route('/', rerunApi);
 
 operatorApi.get('/status', async (context) => context.json(await statusOf(context.env, Date.now())));
