@@ -43,14 +43,13 @@ export type Session = Pick<
   'fence' | 'sessions' | 'checkpoint' | 'budgetMicroUsd' | 'costMicroUsd' | 'rerun'
 >;
 
-/** What a runner is told of a heavy run's next session; a spec without a workspace is a bug of its loop. */
+/** What a runner is told of a heavy run's next session. */
 export function runRequestOf(
   spec: RunSpec,
   { agent, model, charter }: Member,
   { fence, sessions, checkpoint, budgetMicroUsd, costMicroUsd, rerun }: Session,
 ): RunRequest {
   const budget = budgetMicroUsd ?? Math.round(agent.limits.budgetUsd * 1_000_000);
-  if (spec.workspace === null) throw new Error(`heavy run ${spec.run} has no workspace`);
   return {
     id: spec.run,
     fence,

@@ -336,13 +336,9 @@ export class RunStore {
     this.ledger.addIntent(intent);
     const { body } = intent;
     if (body.kind === 'push_fix') this.projections.add(...fixArtifacts(body, this.#provenance(at)));
-    const aim =
-      body.kind === 'push_fix'
-        ? { ref: body.ref, commit: body.commit }
-        : { host: body.host, argv: body.argv };
     this.#audit(
       'intent',
-      { by: record.spec.group, intent: intent.id, kind: body.kind, ...aim, digest: intent.digest },
+      { by: record.spec.group, intent: intent.id, kind: body.kind, ...aimOf(body), digest: intent.digest },
       at,
     );
     this.#tell(`intent:${intent.id}`, { type: 'intent_submitted', data: intent }, at);
@@ -491,6 +487,18 @@ export class RunStore {
       table: 'timers',
       row: { objectType: 'run', object: spec.run, name: 'deadline', seq, dueAt },
     });
+  }
+}
+
+/** What the audit log says of an intent besides its digest. */
+function aimOf(body: Intent['body']): Record<string, unknown> {
+  switch (body.kind) {
+    case 'push_fix':
+      return { ref: body.ref, commit: body.commit };
+    case 'host_command':
+      return { host: body.host, argv: body.argv };
+    case 'admin_request':
+      return { title: body.title };
   }
 }
 

@@ -53,6 +53,23 @@ export const pushFixSchema = z.object({
 });
 export type PushFix = z.infer<typeof pushFixSchema>;
 
+/** Input of the tool `request`: what needs more rights than the agent has (row A7). */
+export const requestInputSchema = z.object({
+  title: z.string().min(1).max(120),
+  /** Why it is needed. */
+  reason: z.string().min(1).max(1_000),
+  /** What exactly is to be done, in words. Nobody executes it as it stands. */
+  action: z.string().min(1).max(2_000),
+});
+
+/** A request that a person decides; the runner performs nothing of it. */
+export const adminRequestSchema = requestInputSchema.extend({
+  kind: z.literal('admin_request'),
+  /** Who asks: the group of the leased run, set by the runner. */
+  group: z.string().min(1).max(64),
+});
+export type AdminRequest = z.infer<typeof adminRequestSchema>;
+
 /**
  * What an agent asks trusted code to do. `digest` is the SHA-256 of the canonical JSON of `body`:
  * permission is given to exactly this body.
@@ -62,7 +79,7 @@ export const intentSchema = z.object({
   run: idSchema('run'),
   fence: z.number().int().positive(),
   digest: sha256Schema,
-  body: z.discriminatedUnion('kind', [pushFixSchema, hostCommandSchema]),
+  body: z.discriminatedUnion('kind', [pushFixSchema, hostCommandSchema, adminRequestSchema]),
 });
 export type Intent = z.infer<typeof intentSchema>;
 export type IntentOf<Body extends Intent['body']> = Omit<Intent, 'body'> & { body: Body };
@@ -95,6 +112,8 @@ export const intentOutcomeSchema = z.discriminatedUnion('outcome', [
       'base_moved',
       'default_branch',
       'digest_mismatch',
+      /** It is for a person to do. */
+      'not_performable',
       'stale_fence',
       'check_failed',
       'unknown_artifact',

@@ -48,12 +48,10 @@ export const runRequestSchema = z.object({
   prompt: z.string().max(200_000),
   /** What `read_artifact` may read; the bytes are fetched from the Worker. */
   artifacts: z.array(artifactSchema).max(50),
-  workspace: z.object({
-    project: z.string(),
-    repository: z.string(),
-    ref: z.string(),
-    commit: commitSchema,
-  }),
+  /** Null: the task has no repository; the agent gets an empty workspace, and no route to code or packages. */
+  workspace: z
+    .object({ project: z.string(), repository: z.string(), ref: z.string(), commit: commitSchema })
+    .nullable(),
   fix: z.object({ target: fixTargetSchema, step: failedStepSchema }).nullable(),
   identity: z.object({ name: z.string(), email: z.string() }),
   /** Gateway routes this run may use: `anthropic`, `git`, `npm`, `azure-devops`. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { EMPTY_COMMIT } from '../image/agent/empty-workspace.ts';
 import type { AgentEnd, AgentTask } from '../image/agent/task.ts';
 import { type Gateway, type GatewaySettings, openGateway } from './gateway/gateway.ts';
 import { lockedPackages } from './gateway/npm-lock.ts';
@@ -17,6 +18,12 @@ export interface Session {
   close(): Promise<void>;
 }
 
+function workspaceOf({ workspace }: SandboxSpec, folder: string): AgentTask['workspace'] {
+  if (workspace === null) return { folder, commit: EMPTY_COMMIT, source: null };
+  const { commit, ...source } = workspace;
+  return { folder, commit, source };
+}
+
 export function taskOf(spec: SandboxSpec, folder: string, auxiliaryModel: string): AgentTask {
   return {
     run: spec.run,
@@ -25,7 +32,7 @@ export function taskOf(spec: SandboxSpec, folder: string, auxiliaryModel: string
     model: spec.model,
     auxiliaryModel,
     limits: { maxTurns: spec.maxTurns, budgetUsd: spec.budgetUsd },
-    workspace: { ...spec.workspace, folder },
+    workspace: workspaceOf(spec, folder),
     identity: spec.identity,
     tools: spec.tools,
     checkpoint: checkpointOf(spec),
@@ -97,6 +104,7 @@ export async function openSession(
   settings: GatewaySettings,
 ): Promise<Session> {
   checkRequested(spec);
+  const { workspace } = spec;
   const folder = join(place.stateDir, `${spec.run}.${spec.fence}`);
   const task = taskOf(spec, place.workspaceFolder, settings.auxiliaryModel);
   const doors = await openRunDoors(folder, task, handlers);
@@ -107,13 +115,13 @@ export async function openSession(
     settingsFor(settings, spec.credentials),
     {
       routes: spec.routes,
-      repository: { project: spec.workspace.project, repository: spec.workspace.repository },
+      repository: workspace && { project: workspace.project, repository: workspace.repository },
       tools: spec.tools,
       model: spec.model,
       budgetUsd: spec.budgetUsd,
       doors,
       locked: onceGood(async () =>
-        lockedPackages(await readLocks(await spec.mirror(), spec.workspace.commit)),
+        lockedPackages(workspace === null ? [] : await readLocks(await spec.mirror(), workspace.commit)),
       ),
       onUsage: handlers.onUsage,
       ...(handlers.mayCall ? { mayCall: () => handlers.mayCall?.() ?? Promise.resolve(true) } : {}),

@@ -36,13 +36,14 @@ export interface SandboxSpec {
   timeoutMs: number;
   charter: string;
   prompt: string;
-  workspace: { project: string; repository: string; ref: string; commit: string };
+  /** Null: no repository; an empty workspace. */
+  workspace: { project: string; repository: string; ref: string; commit: string } | null;
   identity: { name: string; email: string };
   routes: string[];
   /** Credentials, by name, that the gateway may add for this run. */
   credentials: string[];
   tools: string[];
-  /** The runner's own bare mirror of the repository, with the commit in it; asked when it is needed. */
+  /** The runner's own bare mirror of the repository, with the commit in it; asked when it is needed, never without one. */
   mirror: () => Promise<string>;
   /** Another image than today's, by its digest. */
   imageDigest?: string | null;

@@ -251,7 +251,7 @@ export class Runner implements Service {
   }
 
   #checkpoint(session: Session): void {
-    const head = session.request.workspace.commit;
+    const head = session.request.workspace?.commit ?? this.#random.hex(40);
     this.#say(session, {
       type: 'checkpoint',
       data: { handOff: null, bundle: null, head, uncommitted: null },
@@ -261,7 +261,7 @@ export class Runner implements Service {
   /** The checks of the runner have passed: what the agent made is a commit on the base. */
   #submit(session: Session): void {
     const { fix, workspace } = session.request;
-    if (!fix) return;
+    if (!fix || !workspace) return;
     this.#world.acts(session.run, this);
     const { azure } = this.#world;
     const before = azure.defectsOf(fix.target.base);

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { appendFile, mkdir } from 'node:fs/promises';
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { restoreCheckpoint } from './checkpoint.ts';
+import { EMPTY_COMMIT_TEXT } from './empty-workspace.ts';
 import type { AgentTask } from './task.ts';
 
 const run = promisify(execFile);
@@ -24,18 +25,19 @@ const succeeds = (step: Promise<unknown>) =>
 /** A value of Git's configuration. */
 const quoted = (text: string): string => `"${text.replace(/[\r\n]/g, ' ').replace(/[\\"]/g, '\\$&')}"`;
 
-/** Clones through the gateway and stands on exactly the task's commit, on a local branch with the group's identity. */
-export async function checkout(task: AgentTask, gatewayUrl: string): Promise<void> {
-  const { folder, project, repository, ref, commit } = task.workspace;
-  const url = `${gatewayUrl}/git/${encodeURIComponent(project)}/_git/${encodeURIComponent(repository)}`;
+/** A repository of the group, without commits. What `remote add` and `config` would write, without three more processes. */
+async function initialise(folder: string, { name, email }: AgentTask['identity'], url: string | null) {
   await mkdir(folder, { recursive: true });
   await git(folder, 'init', '--quiet', '--initial-branch=dogwatch');
-  // What `remote add` and `config` would write, without three more processes at every start.
-  const { name, email } = task.identity;
-  await appendFile(
-    join(folder, '.git/config'),
-    `[remote "origin"]\n\turl = ${quoted(url)}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n[user]\n\tname = ${quoted(name)}\n\temail = ${quoted(email)}\n`,
-  );
+  const remote =
+    url === null
+      ? ''
+      : `[remote "origin"]\n\turl = ${quoted(url)}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n`;
+  const user = `[user]\n\tname = ${quoted(name)}\n\temail = ${quoted(email)}\n`;
+  await appendFile(join(folder, '.git/config'), remote + user);
+}
+
+async function fetchCommit(folder: string, ref: string, commit: string): Promise<void> {
   const fetch = (...args: string[]) =>
     git(folder, 'fetch', '--quiet', '--no-tags', '--no-recurse-submodules', ...args);
   const present = () => succeeds(git(folder, 'cat-file', '-e', `${commit}^{commit}`));
@@ -44,6 +46,26 @@ export async function checkout(task: AgentTask, gatewayUrl: string): Promise<voi
   if (!(await succeeds(fetch(`--depth=${HISTORY_DEPTH}`, 'origin', commit))) || !(await present())) {
     await fetch(`--depth=${HISTORY_DEPTH}`, 'origin', ref);
     if (!(await present())) await fetch('--unshallow', 'origin', ref);
+  }
+}
+
+/** The commit that a workspace without a repository stands on, so that what is written there can be kept. */
+async function makeEmptyCommit(folder: string): Promise<void> {
+  const file = join(folder, '.git/empty-commit');
+  await writeFile(file, EMPTY_COMMIT_TEXT);
+  await git(folder, 'hash-object', '-t', 'commit', '-w', file);
+}
+
+/** Stands on exactly the task's commit, fetched through the gateway, on a local branch with the group's identity. */
+export async function checkout(task: AgentTask, gatewayUrl: string): Promise<void> {
+  const { folder, commit, source } = task.workspace;
+  if (source === null) {
+    await initialise(folder, task.identity, null);
+    await makeEmptyCommit(folder);
+  } else {
+    const [project, repository] = [source.project, source.repository].map(encodeURIComponent);
+    await initialise(folder, task.identity, `${gatewayUrl}/git/${project}/_git/${repository}`);
+    await fetchCommit(folder, source.ref, commit);
   }
   await git(folder, 'checkout', '--quiet', '-B', 'dogwatch/work', commit);
   if (task.checkpoint) await restoreCheckpoint(folder, task.checkpoint);

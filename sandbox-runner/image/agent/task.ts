@@ -8,8 +8,14 @@ export interface AgentTask {
   /** For the SDK's own small calls. */
   auxiliaryModel: string;
   limits: { maxTurns: number; budgetUsd: number };
-  /** `folder` is where the checkout goes, an absolute path that does not exist yet. */
-  workspace: { project: string; repository: string; ref: string; commit: string; folder: string };
+  workspace: {
+    /** An absolute path. */
+    folder: string;
+    /** Where the work begins. */
+    commit: string;
+    /** Where that commit is fetched from; null: it is the one of an empty workspace. */
+    source: { project: string; repository: string; ref: string } | null;
+  };
   identity: { name: string; email: string };
   tools: string[];
   /** Where an earlier session of this run stopped; `bundle` is a Git bundle in base64, null: nothing was done. */

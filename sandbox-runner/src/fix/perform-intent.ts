@@ -77,16 +77,27 @@ async function perform(asked: PerformIntent, deps: PerformIntentDeps): Promise<I
   if ((newer !== null && asked.fence < newer) || !deps.intents.takeFence(intent.id, asked.fence))
     return refused('stale_fence', 'A newer lease of this run exists.');
 
-  const { body } = intent;
-  const outcome =
-    body.kind === 'push_fix'
-      ? await push(intent.id, intent.run, body, deps)
-      : await deps.hostCommand({ ...intent, body });
+  const outcome = await performBody(intent, deps);
   if (outcome.outcome !== 'refused' || FINAL.includes(outcome.code))
     deps.intents.saveOutcome(intent.id, digest, outcome);
   const code = outcome.outcome === 'refused' ? outcome.code : null;
   deps.logger.info('intent', { id: intent.id, run: intent.run, outcome: outcome.outcome, code });
   return outcome;
+}
+
+function performBody(
+  intent: PerformIntent['intent'],
+  deps: PerformIntentDeps,
+): Promise<IntentOutcome> | IntentOutcome {
+  const { body } = intent;
+  switch (body.kind) {
+    case 'push_fix':
+      return push(intent.id, intent.run, body, deps);
+    case 'host_command':
+      return deps.hostCommand({ ...intent, body });
+    case 'admin_request':
+      return refused('not_performable', 'A request is words for a person; there is nothing to perform.');
+  }
 }
 
 async function bundlePath(

@@ -23,6 +23,12 @@ export type SubmitOutcome =
   | { ok: true; intent: PushFixIntent; artifacts: Artifact[] }
   | { ok: false; refusals: Refusal[] };
 
+/** A run that was asked for a fix. */
+type FixRun = RunRequest & {
+  fix: NonNullable<RunRequest['fix']>;
+  workspace: NonNullable<RunRequest['workspace']>;
+};
+
 export interface SubmitFixDeps {
   backend: Pick<SandboxBackend, 'runCommand'>;
   remotes: Pick<Remotes, 'withCommit'>;
@@ -49,8 +55,8 @@ export async function submitFix(
   submission: FixSubmission,
   deps: SubmitFixDeps,
 ): Promise<SubmitOutcome> {
-  const { fix } = request;
-  if (fix === null)
+  const { fix, workspace } = request;
+  if (fix === null || workspace === null)
     return {
       ok: false,
       refusals: [refusal('not_a_fix_run', 'This task asks for no fix: report what you found.')],
@@ -59,7 +65,7 @@ export async function submitFix(
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
   try {
-    return await checkAndProve(request, fix, submission, work, deps);
+    return await checkAndProve({ ...request, fix, workspace }, submission, work, deps);
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error;
     return {
@@ -74,13 +80,13 @@ export async function submitFix(
 }
 
 async function checkAndProve(
-  request: RunRequest,
-  fix: NonNullable<RunRequest['fix']>,
+  request: FixRun,
   submission: FixSubmission,
   work: string,
   deps: SubmitFixDeps,
 ): Promise<SubmitOutcome> {
   const { head } = submission;
+  const { fix } = request;
   const { base } = fix.target;
   const mirror = await deps.remotes.withCommit(request.workspace, base);
   const taken = await takeIn({
@@ -139,7 +145,7 @@ function oneLine(text: string, maxChars: number): string {
 }
 
 async function accept(all: {
-  request: RunRequest;
+  request: FixRun;
   submission: FixSubmission;
   fix: FixUnderCheck;
   plan: Extract<ProofPlan, { ok: true }>;

@@ -207,7 +207,10 @@ export class LiveRun {
       routes,
       credentials,
       tools,
-      mirror: () => this.#deps.remotes.withCommit(workspace, workspace.commit),
+      mirror: async () => {
+        if (workspace === null) throw new Error('this run has no repository');
+        return this.#deps.remotes.withCommit(workspace, workspace.commit);
+      },
       checkpoint: this.#isTakenBack ? null : await this.#checkpoint(),
       spentMicroUsd: this.#told.spentMicroUsd,
       imageDigest: request.imageDigest,
