@@ -20,9 +20,9 @@ const ACCESS: Record<'tools' | 'egress' | 'credentials' | 'hosts' | 'relay', Rec
     submit_fix: ['cody'],
     run_on_host: ['ryan', 'sam'],
     audit_search: ['ryan', 'sam', 'team'],
-    checkpoint: ['cody'],
+    checkpoint: ['cody', 'sam'],
     dispatch: ['team'],
-    request: ['team'],
+    request: ['cody', 'sam', 'team'],
   },
   egress: {
     anthropic: ['cody', 'ryan', 'sam', 'team'],
@@ -74,6 +74,12 @@ describe('access matrix', () => {
       for (const name of agent.host_commands.reversible) expect(known).toContain(name);
       if (agent.hosts.length === 0) expect(agent.host_commands.reversible).toEqual([]);
     }
+  });
+
+  it('lets every agent with a container keep its work, and ask for what it may not do', () => {
+    for (const agent of agents.values())
+      if (agent.kind === 'heavy')
+        expect(agent.tools).toEqual(expect.arrayContaining(['checkpoint', 'request']));
   });
 
   it('gives a host tool to exactly those who have a host', () => {

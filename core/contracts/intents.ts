@@ -61,6 +61,7 @@ export const requestInputSchema = z.object({
   /** What exactly is to be done, in words. Nobody executes it as it stands. */
   action: z.string().min(1).max(2_000),
 });
+export type RequestInput = z.infer<typeof requestInputSchema>;
 
 /** A request that a person decides; the runner performs nothing of it. */
 export const adminRequestSchema = requestInputSchema.extend({

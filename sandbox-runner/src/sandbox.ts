@@ -1,5 +1,6 @@
 import type { HandOff } from '../../core/contracts/hand-off.ts';
 import type { RunOnHost } from '../../core/contracts/host-command.ts';
+import type { RequestInput } from '../../core/contracts/intents.ts';
 import type { Usage } from '../../core/contracts/usage.ts';
 
 /**
@@ -79,6 +80,7 @@ export type ToolCall =
   | { tool: 'run_on_host'; key: string; input: RunOnHost }
   | { tool: 'relay'; key: string; input: { to: string; text: string } }
   | { tool: 'report'; key: string; input: unknown }
+  | { tool: 'request'; key: string; input: RequestInput }
   | {
       tool: 'read_artifact';
       key: string;

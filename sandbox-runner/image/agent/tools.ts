@@ -78,6 +78,16 @@ export function dogwatchServer(task: AgentTask, door: Door) {
       },
       (input) => call('run_on_host', input),
     ),
+    request: tool(
+      'request',
+      'Files a request for what you have no right to do yourself: a setting, an account, a credential, a change outside your task. A person decides it within 24 hours; nothing is done before. One request per matter.',
+      {
+        title: z.string().min(1).max(120).describe('One line that a person can read on a phone'),
+        reason: z.string().min(1).max(1_000).describe('Why it is needed'),
+        action: z.string().min(1).max(2_000).describe('What exactly is to be done'),
+      },
+      (input) => call('request', input),
+    ),
     checkpoint: tool(
       'checkpoint',
       'Keeps your work outside this container, with a hand-off for the session that may go on from it. Use it after each finished item of a long task. With final: true this session is over after it: end your work then; a fresh session goes on.',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { runOnHostSchema } from '../../../core/contracts/host-command.ts';
+import { requestInputSchema } from '../../../core/contracts/intents.ts';
 
 /** The shapes a container may send to its own doors. It is not trusted to send them right. */
 const key = z.string().min(1).max(100);
@@ -12,6 +13,7 @@ export const toolBodySchema = z.discriminatedUnion('tool', [
   }),
   z.object({ tool: z.literal('report'), key, input: z.unknown() }),
   z.object({ tool: z.literal('run_on_host'), key, input: runOnHostSchema }),
+  z.object({ tool: z.literal('request'), key, input: requestInputSchema }),
   z.object({
     tool: z.literal('read_artifact'),
     key,

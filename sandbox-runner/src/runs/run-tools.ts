@@ -9,6 +9,7 @@ import { keepCheckpoint } from './checkpoint-tool.ts';
 import { readLines } from './read-artifact-tool.ts';
 import { type RelayDeps, relay } from './relay-tool.ts';
 import { decideReport, type ReportState } from './report-tool.ts';
+import { fileRequest } from './request-tool.ts';
 import { type SubmitFixToolDeps, submitFixTool } from './submit-fix-tool.ts';
 
 export type RunToolDeps = RelayDeps & SubmitFixToolDeps & RunOnHostDeps & { logger: Logger };
@@ -22,16 +23,22 @@ export class RunTools {
   #resultGiven = false;
   #fixAccepted = false;
   #handedOff = false;
+  readonly #requests: Set<string>;
   #inFlight = 0;
   /** Told of each checkpoint: how many items of its checklist are done; null: the agent wrote none. */
   onCheckpoint: (itemsDone: number | null) => void = () => {};
 
-  constructor(request: RunRequest, deps: RunToolDeps, told: Pick<Told, 'resultGiven' | 'fixAccepted'>) {
+  constructor(
+    request: RunRequest,
+    deps: RunToolDeps,
+    told: Pick<Told, 'resultGiven' | 'fixAccepted' | 'requests'>,
+  ) {
     this.#request = request;
     this.#deps = deps;
     this.#resultGiven = told.resultGiven;
     this.#reportState = told.resultGiven ? 'closed' : 'open';
     this.#fixAccepted = told.fixAccepted;
+    this.#requests = new Set(told.requests);
   }
 
   /** Whether a result, valid or not, went to the Worker. */
@@ -74,6 +81,8 @@ export class RunTools {
         return this.#submitFix(call);
       case 'run_on_host':
         return runOnHost(this.#request, call.input, this.#deps);
+      case 'request':
+        return fileRequest(this.#request, call.input, this.#requests, this.#deps);
       case 'checkpoint':
         return this.#checkpoint(call);
     }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { canonicalDigest } from '../../../wire/canonical-digest.ts';
 import type { ToolAnswer } from '../sandbox.ts';
 import { runId } from '../testing/requests.ts';
+import type { EventPayload } from '../worker/event-spool.ts';
 import { LEASE_FRESH_MS, LeaseClock } from '../worker/lease-clock.ts';
 import { WorkerError } from '../worker/worker-client.ts';
 import { decideStart } from './decide-start.ts';
@@ -8,6 +10,7 @@ import { endOf } from './live-run.ts';
 import { MAX_ANSWER_BYTES, readLines } from './read-artifact-tool.ts';
 import { relay } from './relay-tool.ts';
 import { decideReport } from './report-tool.ts';
+import { fileRequest, MAX_REQUESTS } from './request-tool.ts';
 
 const VALID = {
   kind: 'fix',
@@ -40,6 +43,47 @@ describe('report', () => {
 
   test('after one was taken changes nothing', () => {
     expect(decideReport('closed', VALID).kind).toBe('ignore');
+  });
+});
+
+describe('request', () => {
+  const run = { id: runId('asking'), fence: 3, group: 'sam' };
+  const asked = { title: 'Larger disk', reason: 'It is full every week.', action: 'Give staging 80 GB.' };
+  const told: EventPayload[] = [];
+  const deps = {
+    spool: {
+      append(_run: string, _fence: number, event: EventPayload) {
+        told.push(event);
+        return null;
+      },
+    },
+    redact: (text: string) => text.replaceAll('hunter2', '[redacted]'),
+  };
+
+  test('becomes an intent in the name of the run, without secrets, and is filed once', async () => {
+    const filed = new Set<string>();
+    const first = await fileRequest(run, { ...asked, action: 'Log in with hunter2.' }, filed, deps);
+    expect(first.isError).toBe(false);
+    const [event] = told;
+    if (event?.type !== 'intent') throw new Error('no intent');
+    expect(first.text).toContain(`Filed as ${event.data.id}; a person decides within 24 hours`);
+    expect(event.data).toMatchObject({
+      run: run.id,
+      fence: 3,
+      body: { kind: 'admin_request', group: 'sam', title: 'Larger disk', action: 'Log in with [redacted].' },
+    });
+    expect(event.data.digest).toBe(await canonicalDigest(event.data.body));
+    const again = await fileRequest(run, { ...asked, action: 'Log in with hunter2.' }, filed, deps);
+    expect(again).toMatchObject({ isError: false, text: expect.stringContaining(event.data.id) });
+    expect(told).toHaveLength(1);
+  });
+
+  test('costs a person time: a session has five', async () => {
+    const filed = new Set<string>();
+    for (let nth = 1; nth <= MAX_REQUESTS; nth++)
+      expect((await fileRequest(run, { ...asked, title: `${nth}` }, filed, deps)).isError).toBe(false);
+    const sixth = await fileRequest(run, { ...asked, title: 'one more' }, filed, deps);
+    expect(sixth).toMatchObject({ isError: true, text: expect.stringContaining('too_many_requests') });
   });
 });
 

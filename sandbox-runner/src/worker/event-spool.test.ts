@@ -1,6 +1,7 @@
 import { appendFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { derivedId } from '../../../core/contracts/ids.ts';
 import { silentLogger } from '../logger.ts';
 import { tempFolder } from '../testing/repositories.ts';
 import { runId } from '../testing/requests.ts';
@@ -58,6 +59,14 @@ describe('the spool', () => {
     const spool = open();
     spool.append(RUN, 1, ENDED);
     expect(spool.append(RUN, 1, said('late'))).toBeNull();
+  });
+
+  test('knows after a restart what was asked for, and does not take a request for a fix', () => {
+    const body = { kind: 'admin_request', group: 'sam', title: 't', reason: 'r', action: 'a' } as const;
+    const id = derivedId('int', new Uint8Array(16));
+    const data = { id, run: RUN, fence: 1, digest: 'a'.repeat(64), body };
+    open().append(RUN, 1, { type: 'intent', data });
+    expect(open().told(RUN, 1)).toMatchObject({ requests: [id], fixAccepted: false });
   });
 
   test('counts each lease of a run from one, and delivers the older first', () => {

@@ -26,10 +26,18 @@ export interface Told {
   started: boolean;
   resultGiven: boolean;
   fixAccepted: boolean;
+  /** Ids of the requests that were filed. */
+  requests: string[];
   spentMicroUsd: number;
 }
 
-const nothingTold: Told = { started: false, resultGiven: false, fixAccepted: false, spentMicroUsd: 0 };
+const nothingTold = (): Told => ({
+  started: false,
+  resultGiven: false,
+  fixAccepted: false,
+  requests: [],
+  spentMicroUsd: 0,
+});
 
 class Stream {
   readonly run: string;
@@ -37,7 +45,7 @@ class Stream {
   readonly path: string;
   pending: SpooledEvent[] = [];
   lastSeq = 0;
-  told: Told = { ...nothingTold };
+  told: Told = nothingTold();
   ended = false;
 
   constructor(run: string, fence: number, path: string) {
@@ -53,7 +61,10 @@ class Stream {
     this.ended ||= event.type === 'ended';
     this.told.started ||= event.type === 'started';
     this.told.resultGiven ||= event.type === 'result';
-    this.told.fixAccepted ||= event.type === 'intent';
+    if (event.type === 'intent') {
+      if (event.data.body.kind === 'push_fix') this.told.fixAccepted = true;
+      if (event.data.body.kind === 'admin_request') this.told.requests.push(event.data.id);
+    }
     if (event.type === 'usage') this.told.spentMicroUsd += costMicroUsd(event.data);
   }
 
@@ -159,7 +170,7 @@ export class EventSpool {
   }
 
   told(run: string, fence: number): Told {
-    return { ...(this.#streams.get(`${run}.${fence}`)?.told ?? nothingTold) };
+    return structuredClone(this.#streams.get(`${run}.${fence}`)?.told ?? nothingTold());
   }
 
   /** Runs of which something is still to be told. */
