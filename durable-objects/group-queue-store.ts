@@ -68,7 +68,7 @@ export class GroupQueueStore {
           message.at,
           state,
         );
-        if (show)
+        if (show && !message.isShown)
           this.outbox.add(
             { key: `show:${message.id}`, kind: 'show', lane: 'show', body: message.id },
             message.at,

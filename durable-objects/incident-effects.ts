@@ -1,5 +1,5 @@
 import type { Effect } from '../core/loops/effects.ts';
-import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import type { LoopEvent } from '../core/loops/index.ts';
 import { escapeHtml } from '../core/text/plain.ts';
 import { resolveTokens, tokensIn } from '../core/text/tokens.ts';
 import { performAzureEffect } from '../workers/adapters/azure-devops/effects.ts';
@@ -7,11 +7,12 @@ import { runnerClient } from '../workers/adapters/runner.ts';
 import { getArtifact } from '../workers/artifacts.ts';
 import { type Env, SettingError, telegramChats } from '../workers/env.ts';
 import type { SubjectTexts } from '../workers/subjects.ts';
+import { performAdminAction } from './admin-actions.ts';
 import { groupQueueStub, relayPolicyStub, runStub, telegramStub } from './stubs.ts';
 
 /** What came of an effect: the event that goes back to the loop, if any. */
 export interface Outcome {
-  event: PipelineEvent | null;
+  event: LoopEvent | null;
   subjects: SubjectTexts;
 }
 
@@ -44,6 +45,21 @@ export async function performEffect(env: Env, effect: Effect, context: EffectCon
       return NOTHING;
     case 'relay':
       return { event: await relay(env, effect.data, context), subjects: {} };
+    case 'answer_chat': {
+      const { message, chat, thread, text } = effect.data;
+      const html = await resolve(env, text, context, escapeHtml);
+      await telegramStub(env).send({ key: message, chat, thread, html, buttons: [], at: Date.now() });
+      return NOTHING;
+    }
+    case 'steer_run': {
+      const { run, message, from, text } = effect.data;
+      await runStub(env, run).steer({ id: message, from, text, at: Date.now() });
+      return NOTHING;
+    }
+    case 'perform_admin_action': {
+      const outcome = await performAdminAction(env, effect.data.action);
+      return { event: { type: 'admin_action_done', data: outcome }, subjects: {} };
+    }
     case 'end_turn':
       await groupQueueStub(env, effect.data.group).endTurn(effect.data.message, Date.now());
       return NOTHING;
@@ -88,7 +104,7 @@ async function notifyOperator(
   });
 }
 
-async function relay(env: Env, data: DataOf<'relay'>, context: EffectContext): Promise<PipelineEvent> {
+async function relay(env: Env, data: DataOf<'relay'>, context: EffectContext): Promise<LoopEvent> {
   const { message, from, to } = data;
   const answer = await relayPolicyStub(env).ask({
     from,
@@ -108,15 +124,18 @@ async function relay(env: Env, data: DataOf<'relay'>, context: EffectContext): P
 }
 
 async function enqueue(env: Env, data: DataOf<'post_message'>, context: EffectContext): Promise<void> {
-  const { message, group, from, text, turn } = data;
+  const { message, group, from, text, turn, thread, priority, forPerson, isShown } = data;
   await groupQueueStub(env, group).enqueue({
     id: message,
     group,
-    thread: context.incident,
+    thread: thread ?? context.incident,
     from,
     text: await resolve(env, text, context, (raw) => raw),
     turn,
     incident: context.incident,
+    ...(priority === undefined ? {} : { priority }),
+    ...(forPerson === undefined ? {} : { forPerson }),
+    ...(isShown === undefined ? {} : { isShown }),
     at: Date.now(),
   });
 }
@@ -124,7 +143,7 @@ async function enqueue(env: Env, data: DataOf<'post_message'>, context: EffectCo
 async function performIntent(
   env: Env,
   { run, fence, intent: id, digest }: DataOf<'perform_intent'>,
-): Promise<PipelineEvent> {
+): Promise<LoopEvent> {
   const object = runStub(env, run);
   const submitted = await object.intent(id);
   if (submitted === null || submitted.digest !== digest)

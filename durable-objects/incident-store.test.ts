@@ -24,7 +24,7 @@ async function withStore(
         rowsOf: () => [],
         upcasters: [],
         stateVersion: 1,
-        auditOf: auditRowOf,
+        auditOf: (line, chain) => auditRowOf(line, chain),
         changed: () => {
           changes += 1;
         },

@@ -18,7 +18,13 @@ import { Subjects } from './subjects.ts';
 const SNAPSHOT_EVERY = 200;
 
 /** Effects that a human reads in order. */
-const IN_ORDER: readonly string[] = ['notify_operator', 'settle_operator_message', 'post_message', 'relay'];
+const IN_ORDER: readonly string[] = [
+  'notify_operator',
+  'settle_operator_message',
+  'post_message',
+  'relay',
+  'answer_chat',
+];
 
 interface Fact {
   type: string;
@@ -45,7 +51,7 @@ export interface StoreDeps<State> {
   upcasters: readonly Upcaster[];
   /** Of the state's shape; snapshots of another one are not read. */
   stateVersion: number;
-  auditOf(line: JournalLine, chain: string): Projection;
+  auditOf(line: JournalLine, chain: string, state: State): Projection;
   /** Runs inside the transaction that changed something: the alarm belongs to it. */
   changed(): void;
 }
@@ -261,7 +267,7 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
 
   #append(entry: { at: number; type: string; v: number; data: unknown }): JournalLine {
     const line = this.journal.append(entry);
-    this.projections.add(this.#deps.auditOf(line, this.incident));
+    this.projections.add(this.#deps.auditOf(line, this.incident, this.state));
     return line;
   }
 

@@ -1,44 +1,25 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { Effect } from '../core/loops/effects.ts';
-import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
-import type { PipelineFact } from '../core/loops/pipeline-recovery/facts.ts';
-import { pipelineRecovery } from '../core/loops/pipeline-recovery/index.ts';
-import type { PipelineState } from '../core/loops/pipeline-recovery/state.ts';
+import { type LoopEvent, loopOfKey } from '../core/loops/index.ts';
 import type { Env } from '../workers/env.ts';
 import { type Outcome, performEffect, resolveText } from './incident-effects.ts';
-import { pipelineRows } from './incident-rows.ts';
-import { IncidentStore } from './incident-store.ts';
-import { auditRowOf, type Speaker } from './journal-audit.ts';
+import { type AnyIncidentStore, openIncidentStore } from './incident-loops.ts';
 import { Upkeep } from './outbox-upkeep.ts';
-import { PIPELINE_STATE_VERSION, PIPELINE_UPCASTERS } from './pipeline-upcasters.ts';
 import type { IncidentRpc, IncidentView } from './rpc.ts';
 import { sqlOf } from './sql.ts';
 
 /** Timers fired in one alarm: a loop has two at most, and each may set the next. */
 const TIMERS_PER_ALARM = 10;
 
-type Store = IncidentStore<PipelineState, PipelineEvent, PipelineFact>;
-
-function speakerOf({ episode }: PipelineState): Speaker | null {
-  const run = episode?.activeRun;
-  return run ? { run: run.run, agent: run.group, model: null } : null;
-}
-
 /** One incident key: wiring of its store, its outbox and its one alarm. What to do is the loop's to decide. */
 export class Incident extends DurableObject<Env> implements IncidentRpc {
-  readonly #store: Store;
+  #store: AnyIncidentStore;
   readonly #upkeep: Upkeep<Outcome>;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = new IncidentStore(sqlOf(ctx.storage), ctx.id.name ?? null, pipelineRecovery, {
-      now: Date.now,
-      rowsOf: pipelineRows,
-      upcasters: PIPELINE_UPCASTERS,
-      stateVersion: PIPELINE_STATE_VERSION,
-      auditOf: (line, chain) => auditRowOf(line, chain, speakerOf(this.#store.state)),
-      changed: () => this.#upkeep.arm(),
-    });
+    this.#store = this.#open('');
+    if (this.#store.exists) this.#store = this.#open(this.#store.key);
     this.#upkeep = new Upkeep({
       storage: ctx.storage,
       db: env.DB,
@@ -62,6 +43,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
   async receive(
     received: Parameters<IncidentRpc['receive']>[0],
   ): Promise<{ status: 'applied' | 'duplicate' | 'unknown' }> {
+    if (received.key !== null && !this.#store.exists) this.#store = this.#open(received.key);
     const status = this.#store.receive(received);
     this.#upkeep.start();
     return { status };
@@ -93,7 +75,10 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
     return this.#store.replay();
   }
 
-  async dryRun(event: PipelineEvent, at: number): Promise<{ facts: PipelineFact[]; effects: Effect[] }> {
+  async dryRun(
+    event: LoopEvent,
+    at: number,
+  ): Promise<{ facts: { type: string; data: unknown }[]; effects: Effect[] }> {
     return this.#store.decide(event, at);
   }
 
@@ -119,6 +104,14 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
 
   override async alarm(): Promise<void> {
     this.#upkeep.onAlarm();
+  }
+
+  /** The loop follows from the key; until there is one any will do, for it holds nothing. */
+  #open(key: string): AnyIncidentStore {
+    return openIncidentStore(sqlOf(this.ctx.storage), this.ctx.id.name ?? null, loopOfKey(key), {
+      now: Date.now,
+      changed: () => this.#upkeep.arm(),
+    });
   }
 
   #fireTimers(nowMs: number): void {

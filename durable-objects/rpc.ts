@@ -1,8 +1,9 @@
 import type { Artifact } from '../core/contracts/artifact.ts';
 import type { Intent } from '../core/contracts/intents.ts';
+import type { Priority } from '../core/contracts/priority.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { Effect, RunSpec } from '../core/loops/effects.ts';
-import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import type { LoopEvent } from '../core/loops/index.ts';
 
 /** What each object answers to the others. All of it is idempotent by the id or key it is given. */
 
@@ -44,7 +45,7 @@ export interface IncidentRpc {
     id: string;
     key: string | null;
     at: number;
-    event: PipelineEvent;
+    event: LoopEvent;
     /** Personal texts that the event refers to, by subject id; stored beside the journal, not in it. The digest in the reference is SHA-256 of `<salt>\n<text>`. */
     subjects: Record<string, { text: string; salt: string }>;
   }): Promise<{ status: 'applied' | 'duplicate' | 'unknown' }>;
@@ -54,7 +55,7 @@ export interface IncidentRpc {
   replay(): Promise<{ identical: boolean; entries: number; sha256: string }>;
   /** What would be recorded and done; writes nothing. */
   dryRun(
-    event: PipelineEvent,
+    event: LoopEvent,
     at: number,
   ): Promise<{ facts: { type: string; data: unknown }[]; effects: Effect[] }>;
   /** Puts a dead effect back into the outbox. */
@@ -88,6 +89,8 @@ export interface RunRpc {
   start(spec: RunSpec, rerun?: { of: string; imageDigest: string | null }): Promise<void>;
   receive(events: RunnerEvent[]): Promise<{ acknowledged: number }>;
   cancel(reason: string): Promise<void>;
+  /** A message for the run's next turn, once by its id; `ended`: there is no turn any more. */
+  steer(message: { id: string; from: string; text: string; at: number }): Promise<'accepted' | 'ended'>;
   /** The pool has a slot for this run. */
   granted(lease: { fence: number; runner: string | null }): Promise<void>;
   view(): Promise<unknown>;
@@ -153,6 +156,10 @@ export interface GroupMessage {
   /** Whether the group's agent is to act on it. */
   turn: boolean;
   incident: string | null;
+  priority?: Priority;
+  forPerson?: boolean;
+  /** The group's chat shows it already. */
+  isShown?: boolean;
 }
 
 export interface GroupQueueRpc {

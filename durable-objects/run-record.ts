@@ -1,13 +1,18 @@
 import type { z } from 'zod';
 import type { Artifact } from '../core/contracts/artifact.ts';
 import type { Checkpoint } from '../core/contracts/hand-off.ts';
-import { fixResultSchema, judgementSchema, type Result } from '../core/contracts/results.ts';
+import {
+  fixResultSchema,
+  judgementSchema,
+  type Result,
+  taskReportSchema,
+} from '../core/contracts/results.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
-import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import type { LoopEvent } from '../core/loops/index.ts';
 
 export type RunStatus = 'requested' | 'waiting' | 'leased' | 'running' | 'ended';
-export type RunFailure = Extract<PipelineEvent, { type: 'run_failed' }>['data']['reason'];
+export type RunFailure = Extract<LoopEvent, { type: 'run_failed' }>['data']['reason'];
 
 /** All that is known of a run; kept as one row. */
 export interface RunRecord {
@@ -95,8 +100,13 @@ export type RunEnd =
   | { ok: true; result: Result }
   | { ok: false; reason: RunFailure; detail: string; invalid?: unknown };
 
-export const resultSchemaOf = (purpose: RunSpec['purpose']): z.ZodType<Result> =>
-  purpose === 'judge' ? judgementSchema : fixResultSchema;
+const RESULT_SCHEMAS: Record<RunSpec['purpose'], z.ZodType<Result>> = {
+  judge: judgementSchema,
+  fix: fixResultSchema,
+  task: taskReportSchema,
+};
+
+export const resultSchemaOf = (purpose: RunSpec['purpose']): z.ZodType<Result> => RESULT_SCHEMAS[purpose];
 
 /** A valid report stands, however the session ended after it. */
 export function decideEnd(
@@ -123,7 +133,7 @@ export function decideEnd(
 }
 
 /** What the incident hears. */
-export function endEvent(record: RunRecord, end: RunEnd): PipelineEvent {
+export function endEvent(record: RunRecord, end: RunEnd): LoopEvent {
   const { fence, costMicroUsd } = record;
   const { run } = record.spec;
   return end.ok

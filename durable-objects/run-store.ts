@@ -6,7 +6,7 @@ import type { Usage } from '../core/contracts/usage.ts';
 import { costOf } from '../core/cost/prices.ts';
 import { decideNextSession } from '../core/governors/sessions.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
-import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import type { LoopEvent } from '../core/loops/index.ts';
 import { artifactRow, fixArtifacts, type Provenance } from './artifact-rows.ts';
 import { Journal, sha256Bytes } from './journal.ts';
 import { auditRowOf } from './journal-audit.ts';
@@ -341,7 +341,13 @@ export class RunStore {
       { by: record.spec.group, intent: intent.id, kind: body.kind, ...aimOf(body), digest: intent.digest },
       at,
     );
-    this.#tell(`intent:${intent.id}`, { type: 'intent_submitted', data: intent }, at);
+    if (body.kind === 'push_fix')
+      this.#tell(`intent:${intent.id}`, { type: 'intent_submitted', data: intent }, at);
+    else if (record.rerun === null)
+      this.outbox.add(
+        { key: `file:${intent.id}`, kind: 'file_request', lane: 'incident', body: intent.id },
+        at,
+      );
   }
 
   #startedBy({ spec, fence, model, startedAt }: RunRecord, at: number): void {
@@ -377,7 +383,7 @@ export class RunStore {
   }
 
   /** Tells the incident, in order; of a rerun it hears nothing, so that nothing comes of it. */
-  #tell(name: string, event: PipelineEvent, nowMs: number): void {
+  #tell(name: string, event: LoopEvent, nowMs: number): void {
     if (this.record?.rerun) return;
     const run = this.record?.spec.run ?? '';
     const id = derivedId('evt', sha256Bytes(`${run}/${name}`));

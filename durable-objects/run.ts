@@ -1,12 +1,15 @@
 import { DurableObject } from 'cloudflare:workers';
+import { derivedId } from '../core/contracts/ids.ts';
 import type { Intent } from '../core/contracts/intents.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
+import { adminRequestKey } from '../core/loops/admin-request/key.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
-import type { PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
+import type { LoopEvent } from '../core/loops/index.ts';
 import { html } from '../core/text/plain.ts';
 import { tokensIn } from '../core/text/tokens.ts';
 import { runnerClient } from '../workers/adapters/runner.ts';
 import { type Env, runnerUrls, SettingError, telegramChats } from '../workers/env.ts';
+import { sha256Bytes } from './journal.ts';
 import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { RunRpc } from './rpc.ts';
@@ -62,7 +65,10 @@ export class Run extends DurableObject<Env> implements RunRpc {
 
   async start(spec: RunSpec, rerun: RunRecord['rerun'] = null): Promise<void> {
     const member = memberOf(spec.group);
-    const budget = member === null ? null : budgetMicroUsd(member.agent);
+    const budget =
+      member === null
+        ? null
+        : Math.min(budgetMicroUsd(member.agent), spec.budgetMicroUsd ?? Number.POSITIVE_INFINITY);
     if (this.#store.create(spec, member?.model ?? '', Date.now(), budget, rerun)) {
       if (member === null)
         this.#end({ ok: false, reason: 'start_failed', detail: `the crew has no ${spec.group}` }, false);
@@ -80,6 +86,10 @@ export class Run extends DurableObject<Env> implements RunRpc {
     const acknowledged = this.#store.receive(events, Date.now());
     this.#upkeep.start();
     return { acknowledged };
+  }
+
+  async steer(): Promise<'accepted' | 'ended'> {
+    return 'ended';
   }
 
   async cancel(reason: string): Promise<void> {
@@ -134,6 +144,8 @@ export class Run extends DurableObject<Env> implements RunRpc {
         return this.#startOnRunner();
       case 'incident':
         return this.#tellIncident(item);
+      case 'file_request':
+        return this.#fileRequest(item);
       case 'check_lease':
         return this.#checkLease();
       case 'alert':
@@ -198,12 +210,27 @@ export class Run extends DurableObject<Env> implements RunRpc {
   }
 
   async #tellIncident({ body }: OutboxItem): Promise<void> {
-    const { id, event } = JSON.parse(body) as { id: string; event: PipelineEvent };
+    const { id, event } = JSON.parse(body) as { id: string; event: LoopEvent };
     await incidentStub(this.env, this.#spec().incident).receive({
       id,
       key: null,
       at: Date.now(),
       event,
+      subjects: {},
+    });
+  }
+
+  /** Row A7: what needs a person's yes is an incident of its own, which outlives this run. */
+  async #fileRequest({ body: id }: OutboxItem): Promise<void> {
+    const intent = this.#store.intent(id);
+    if (intent === null || intent.body.kind === 'push_fix') return;
+    const { group, incident } = this.#spec();
+    const key = adminRequestKey(id);
+    await incidentStub(this.env, derivedId('inc', sha256Bytes(key))).receive({
+      id: derivedId('evt', sha256Bytes(`filed:${id}`)),
+      key,
+      at: Date.now(),
+      event: { type: 'request_filed', data: { intent: { ...intent, body: intent.body }, group, incident } },
       subjects: {},
     });
   }

@@ -1,5 +1,5 @@
 import { newId } from '../core/contracts/ids.ts';
-import type { PersonRef } from '../core/loops/pipeline-recovery/events.ts';
+import type { PersonRef } from '../core/contracts/person.ts';
 import { hexOf, sha256Of } from './artifacts.ts';
 
 /** Personal texts that an event refers to, on their way into the subject table of the object it goes to. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { adminActionSchema } from './admin-action.ts';
 import { artifactSchema, commitSchema, sha256Schema } from './artifact.ts';
 import { hostCommandSchema, hostFailureSchema } from './host-command.ts';
 import { idSchema } from './ids.ts';
@@ -58,8 +59,8 @@ export const requestInputSchema = z.object({
   title: z.string().min(1).max(120),
   /** Why it is needed. */
   reason: z.string().min(1).max(1_000),
-  /** What exactly is to be done, in words. Nobody executes it as it stands. */
-  action: z.string().min(1).max(2_000),
+  /** What exactly is to be done. */
+  action: adminActionSchema,
 });
 export type RequestInput = z.infer<typeof requestInputSchema>;
 

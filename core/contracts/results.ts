@@ -42,5 +42,18 @@ export const fixResultSchema = z.object({
 });
 export type FixResult = z.infer<typeof fixResultSchema>;
 
-export const resultSchema = z.discriminatedUnion('kind', [judgementSchema, fixResultSchema]);
+/** An agent's answer to a task. */
+export const taskReportSchema = z.object({
+  kind: z.literal('report'),
+  outcome: z.enum(['done', 'nothing_to_do', 'blocked']),
+  answer: z.string().min(1).max(4_000).describe('What the asker reads on a phone: the finding first'),
+  ...common,
+});
+export type TaskReport = z.infer<typeof taskReportSchema>;
+
+export const resultSchema = z.discriminatedUnion('kind', [
+  judgementSchema,
+  fixResultSchema,
+  taskReportSchema,
+]);
 export type Result = z.infer<typeof resultSchema>;

@@ -1,3 +1,5 @@
+import type { AdminAction } from '../contracts/admin-action.ts';
+import type { Priority } from '../contracts/priority.ts';
 import type { FailedStep, FixTarget } from '../contracts/run.ts';
 
 /** Why the operator is disturbed: nothing else of a loop reaches the operator's chat (row B5). */
@@ -8,7 +10,9 @@ export type NotificationClass =
   | 'resolved'
   | 'explained'
   | 'restarting'
-  | 'escalated';
+  | 'escalated'
+  /** A person is asked to decide. */
+  | 'decision';
 
 export interface Button {
   text: string;
@@ -24,7 +28,7 @@ export interface RunSpec {
   run: string;
   group: string;
   kind: 'light' | 'heavy';
-  purpose: 'judge' | 'fix';
+  purpose: 'judge' | 'fix' | 'task';
   incident: string;
   episode: number;
   prompt: string;
@@ -32,6 +36,14 @@ export interface RunSpec {
   artifacts: { name: string; sha256: string; sizeBytes: number; contentType: string }[];
   workspace: { project: string; repository: string; ref: string; commit: string } | null;
   fix: { target: FixTarget; step: FailedStep } | null;
+  /** Absent: the default. */
+  priority?: Priority;
+  /** Somebody waits for it in a chat. */
+  forPerson?: boolean;
+  /** The run that dispatched it. */
+  parent?: string | null;
+  /** Below the group's own limit; null or absent: that limit. */
+  budgetMicroUsd?: number | null;
 }
 
 /** Things to do outside the loop. The shell performs each at least once under its idempotency key. */
@@ -47,8 +59,26 @@ export type EffectBody =
   /** A message (plain text) in a group's queue and chat. `turn`: the group's agent is to act, and `turn_granted` comes back. */
   | {
       kind: 'post_message';
-      data: { message: string; group: string; from: string; text: string; turn: boolean };
+      data: {
+        message: string;
+        group: string;
+        from: string;
+        text: string;
+        turn: boolean;
+        /** What is done one after the other; absent: the incident. */
+        thread?: string;
+        priority?: Priority;
+        forPerson?: boolean;
+        /** The group's chat shows it already. */
+        isShown?: boolean;
+      };
     }
+  /** A text (HTML) for a chat that is not a group's own. */
+  | { kind: 'answer_chat'; data: { message: string; chat: string; thread: number | null; text: string } }
+  /** A message for a run that goes on: it reaches its next turn; nothing happens when the run has ended. */
+  | { kind: 'steer_run'; data: { run: string; message: string; from: string; text: string } }
+  /** `admin_action_done` comes back. */
+  | { kind: 'perform_admin_action'; data: { request: string; action: AdminAction } }
   /** Agent to agent, through the allow-list; `relay_delivered` or `relay_refused` comes back. */
   | { kind: 'relay'; data: { message: string; from: string; to: string; text: string; turn: boolean } }
   | { kind: 'end_turn'; data: { group: string; message: string } }

@@ -1,6 +1,7 @@
 import { and, count, desc, eq, getTableColumns, lt, notInArray, or, type SQL, sql } from 'drizzle-orm';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
+import { ENDED_STATUSES } from '../../core/loops/index.ts';
 import {
   approvals,
   artifacts,
@@ -28,9 +29,6 @@ export interface Page<Row> {
 }
 
 type Db = DrizzleD1Database<Record<string, never>>;
-
-/** Incidents in these states are over. */
-const ENDED = ['idle', 'resolved', 'explained', 'escalated', 'aborted'];
 
 export const SEPARATOR = '~';
 
@@ -67,7 +65,7 @@ export async function listIncidents(d1: D1Database, ask: PageRequest & { state: 
 
 function ofState(state: string | null): SQL | undefined {
   if (state === null) return undefined;
-  return state === 'open' ? notInArray(incidents.status, ENDED) : eq(incidents.status, state);
+  return state === 'open' ? notInArray(incidents.status, [...ENDED_STATUSES]) : eq(incidents.status, state);
 }
 
 export async function openIncidents(d1: D1Database, limit: number) {
@@ -212,7 +210,10 @@ export async function findSubject(d1: D1Database, id: string) {
 export async function countOf(d1: D1Database) {
   const db = dbOf(d1);
   const [open, waiting, dead] = await db.batch([
-    db.select({ n: count() }).from(incidents).where(notInArray(incidents.status, ENDED)),
+    db
+      .select({ n: count() })
+      .from(incidents)
+      .where(notInArray(incidents.status, [...ENDED_STATUSES])),
     db.select({ n: count() }).from(approvals).where(eq(approvals.state, 'waiting')),
     db.select({ n: count() }).from(deadLetters).where(eq(deadLetters.state, 'dead')),
   ]);

@@ -249,9 +249,15 @@ export const approvals = sqliteTable(
     seq: integer().notNull(),
     incident: text().notNull(),
     attempt: integer().notNull(),
-    commit: text('commit_sha').notNull(),
-    pullRequest: integer('pull_request').notNull(),
-    url: text().notNull(),
+    /** `pull_request`, `host_command` or `admin_request`. */
+    kind: text().notNull().default('pull_request'),
+    title: text(),
+    /** SHA-256 of what exactly is permitted. */
+    digest: text(),
+    /** Of a pull request; else null. */
+    commit: text('commit_sha'),
+    pullRequest: integer('pull_request'),
+    url: text(),
     state: text().notNull(),
     /** Subject id of the person who decided. */
     by: text('decided_by'),

@@ -1,14 +1,7 @@
 import type { Artifact } from '../../contracts/artifact.ts';
-import type { Intent, IntentOutcome } from '../../contracts/intents.ts';
-import type { Result } from '../../contracts/results.ts';
-import type { FailedStep, RunEndReason } from '../../contracts/run.ts';
-
-/** A person's data lives in the subject table of its object; journals hold this reference only. */
-export interface PersonRef {
-  subject: string;
-  /** Salted digest of the text: evidence that survives deletion. */
-  digest: string;
-}
+import type { PersonRef } from '../../contracts/person.ts';
+import type { FailedStep } from '../../contracts/run.ts';
+import type { SharedEvent } from '../shared-events.ts';
 
 /** A build as the Azure DevOps API told it (never as a hook claimed it). */
 export interface BuildFacts {
@@ -68,30 +61,11 @@ export interface Evidence {
 
 /** Everything that can happen to an incident of this loop. */
 export type PipelineEvent =
+  | SharedEvent
   | { type: 'build_failed'; data: BuildFacts & { result: 'failed' | 'partiallySucceeded' } }
   | { type: 'build_succeeded'; data: BuildFacts }
   | { type: 'build_canceled'; data: BuildFacts }
   | { type: 'evidence_collected'; data: Evidence }
-  | { type: 'turn_granted'; data: { group: string; message: string } }
-  | { type: 'relay_delivered'; data: { message: string; from: string; to: string } }
-  | {
-      type: 'relay_refused';
-      data: { message: string; from: string; to: string; code: string; reason: string };
-    }
-  | { type: 'run_started'; data: { run: string; fence: number; model: string } }
-  | { type: 'intent_submitted'; data: Intent }
-  | { type: 'run_finished'; data: { run: string; fence: number; result: Result; costMicroUsd: number } }
-  | {
-      type: 'run_failed';
-      data: {
-        run: string;
-        fence: number;
-        reason: RunEndReason | 'invalid_result' | 'provider' | 'no_runner' | 'budget_refused';
-        detail: string;
-        costMicroUsd: number;
-      };
-    }
-  | { type: 'intent_performed'; data: { intent: string; outcome: IntentOutcome } }
   | {
       type: 'pull_request_opened';
       data: { pullRequest: number; url: string; commit: string; source: string };
@@ -118,19 +92,6 @@ export type PipelineEvent =
           };
     }
   | {
-      type: 'approval_given';
-      /** `attempt`: the number in the button's action and in the approval's row; it names exactly one commit. */
-      data: {
-        attempt: number;
-        verdict: 'approved' | 'denied';
-        by: PersonRef;
-        via: 'telegram' | 'api';
-      };
-    }
-  | {
       type: 'builds_seen';
       data: { ref: string; builds: (BuildFacts & { result: string; status: string })[] };
-    }
-  | { type: 'effect_failed'; data: { key: string; kind: string; error: string } }
-  | { type: 'timer_fired'; data: { name: string; dueAt: number } }
-  | { type: 'aborted'; data: { by: PersonRef; reason: string } };
+    };

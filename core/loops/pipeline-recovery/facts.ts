@@ -1,6 +1,7 @@
+import type { PersonRef } from '../../contracts/person.ts';
 import type { FixResult, Judgement } from '../../contracts/results.ts';
 import type { FixTarget } from '../../contracts/run.ts';
-import type { BuildFacts, Evidence, PersonRef } from './events.ts';
+import type { BuildFacts, Evidence } from './events.ts';
 import type { FixProposal, Status } from './state.ts';
 
 /** What the journal says has happened. A fact holds what was decided, so that evolving needs no policy. */

@@ -166,7 +166,9 @@ export function onRunFinished(draft: Draft, data: EventOf<'run_finished'>): void
     return ignore(draft, 'run_finished', 'its run no longer speaks for the loop');
   releaseTurn(draft);
   record(draft, { type: 'run_ended', data: { run, lost: false, reason: result.kind, costMicroUsd } });
-  return result.kind === 'judgement' ? onJudgement(draft, result) : onFixResult(draft, run, result);
+  if (result.kind === 'judgement') return onJudgement(draft, result);
+  if (result.kind === 'fix') return onFixResult(draft, run, result);
+  escalate(draft, 'run_failed', `A run of this loop gave a ${result.kind}.`);
 }
 
 function releaseTurn(draft: Draft): void {

@@ -1,5 +1,6 @@
+import type { PersonRef } from '../../contracts/person.ts';
 import type { FixTarget } from '../../contracts/run.ts';
-import type { BuildFacts, Evidence, PersonRef } from './events.ts';
+import type { BuildFacts, Evidence } from './events.ts';
 
 export type Status =
   | 'idle'

@@ -45,7 +45,7 @@ type ApprovalProjection = Extract<Projection, { table: 'approvals' }>;
 
 function approvalRow(
   state: PipelineState,
-  { n, pullRequest }: Attempt,
+  { n, pullRequest, proposal }: Attempt,
   incident: string,
   seq: number,
   at: number,
@@ -59,6 +59,9 @@ function approvalRow(
       seq,
       incident,
       attempt: n,
+      kind: 'pull_request',
+      title: proposal?.title ?? null,
+      digest: proposal?.digest ?? null,
       commit: pullRequest.commit,
       pullRequest: pullRequest.id,
       url: pullRequest.url,

@@ -1,0 +1,192 @@
+import { plain } from '../../text/plain.ts';
+import type { EffectBody } from '../effects.ts';
+import type { DecideContext, Decision } from '../loop.ts';
+import type { SharedEventData } from '../shared-events.ts';
+import type { TaskEvent, TaskRequest } from './events.ts';
+import { evolve } from './evolve.ts';
+import type { TaskFact } from './facts.ts';
+import { MAX_RUN_LOSSES, NO_RETRY, WAIT_MS } from './policy.ts';
+import { isOpen, type TaskState, type TaskStatus } from './state.ts';
+import { answerText, failureText, taskPrompt } from './texts.ts';
+
+/** Events may come doubled, late and out of order: each handler checks what it stands on. */
+export function decide(state: TaskState, event: TaskEvent, context: DecideContext): Decision<TaskFact> {
+  const draft = new Draft(state, context);
+  dispatch(draft, event);
+  return { facts: draft.facts, effects: draft.effects };
+}
+
+/** A decision being put together: each recorded fact is folded at once. */
+class Draft {
+  state: TaskState;
+  readonly context: DecideContext;
+  readonly facts: TaskFact[] = [];
+  readonly effects: EffectBody[] = [];
+
+  constructor(state: TaskState, context: DecideContext) {
+    this.state = state;
+    this.context = context;
+  }
+
+  record(fact: TaskFact): void {
+    this.facts.push(fact);
+    this.state = evolve(this.state, fact, this.context.nowMs);
+  }
+
+  ignore(event: string, reason: string): void {
+    this.record({ type: 'event_ignored', data: { event, reason } });
+  }
+
+  enter(status: TaskStatus, wait: keyof typeof WAIT_MS | null): void {
+    const timer = wait === null ? null : { name: wait, dueAt: this.context.nowMs + WAIT_MS[wait] };
+    this.record({ type: 'status_changed', data: { status, timer } });
+  }
+}
+
+function dispatch(draft: Draft, event: TaskEvent): void {
+  if (event.type === 'task_requested') return onRequested(draft, event.data);
+  if (!isOpen(draft.state)) return onLate(draft, event);
+  switch (event.type) {
+    case 'turn_granted':
+      return onTurn(draft, event.data);
+    case 'run_started':
+      if (!isCurrent(draft, event.data)) return draft.ignore(event.type, 'not the current run');
+      return draft.record({ type: 'run_leased', data: event.data });
+    case 'run_finished':
+      return onRunFinished(draft, event.data);
+    case 'run_failed':
+      return onRunFailed(draft, event.data);
+    case 'task_canceled':
+    case 'aborted':
+      return end(draft, 'aborted', event.data.reason);
+    case 'effect_failed':
+      return onEffectFailed(draft, event.data);
+    case 'timer_fired':
+      return onTimer(draft, event.data);
+    default:
+      return draft.ignore(event.type, 'a task does not wait for it');
+  }
+}
+
+/** A turn that comes after the end is given back, so that it blocks no one. */
+function onLate(draft: Draft, event: TaskEvent): void {
+  draft.ignore(event.type, 'the task has ended');
+  if (event.type === 'turn_granted') draft.effects.push({ kind: 'end_turn', data: event.data });
+}
+
+function onRequested(draft: Draft, request: TaskRequest): void {
+  if (draft.state.request !== null) return draft.ignore('task_requested', 'it was asked for already');
+  const message = draft.context.id('msg', 'task');
+  draft.record({ type: 'task_accepted', data: { request, message } });
+  draft.enter('queued', 'turn');
+  const { group, from, text, thread, priority, forPerson, isShown } = request;
+  draft.effects.push({
+    kind: 'post_message',
+    data: { message, group, from, text, turn: true, thread, priority, forPerson, isShown },
+  });
+}
+
+function onTurn(draft: Draft, turn: SharedEventData<'turn_granted'>): void {
+  const { message, status } = draft.state;
+  if (turn.message !== message) {
+    draft.ignore('turn_granted', 'nothing waits for this turn');
+    draft.effects.push({ kind: 'end_turn', data: turn });
+  } else if (status === 'queued') startRun(draft);
+  else draft.ignore('turn_granted', 'it was granted already');
+}
+
+function startRun(draft: Draft): void {
+  const { request, incident, runsStarted } = draft.state;
+  if (request === null) throw new Error('a task without a request');
+  const run = draft.context.id('run', `run:${runsStarted + 1}`);
+  const { group, kind, workspace, priority, forPerson, parent, budgetMicroUsd } = request;
+  draft.record({ type: 'run_requested', data: { run, group } });
+  draft.enter('working', 'run');
+  draft.effects.push({
+    kind: 'start_run',
+    data: {
+      run,
+      group,
+      kind,
+      purpose: 'task',
+      incident,
+      episode: 1,
+      prompt: taskPrompt(request),
+      artifacts: [],
+      workspace,
+      fix: null,
+      priority,
+      forPerson,
+      parent,
+      budgetMicroUsd,
+    },
+  });
+}
+
+function isCurrent(draft: Draft, { run, fence }: { run: string; fence: number }): boolean {
+  const active = draft.state.run;
+  return active?.id === run && fence >= active.fence;
+}
+
+function onRunFinished(draft: Draft, data: SharedEventData<'run_finished'>): void {
+  const { run, result, costMicroUsd } = data;
+  if (!isCurrent(draft, data)) return draft.ignore('run_finished', 'its run no longer speaks for the task');
+  draft.record({ type: 'run_ended', data: { run, lost: false, reason: result.kind, costMicroUsd } });
+  if (result.kind !== 'report') return end(draft, 'escalated', `its run gave a ${result.kind}, not a report`);
+  draft.record({ type: 'task_reported', data: result });
+  end(draft, 'resolved', result.outcome);
+}
+
+function onRunFailed(draft: Draft, data: SharedEventData<'run_failed'>): void {
+  const { run, reason, detail, costMicroUsd } = data;
+  if (!isCurrent(draft, data)) return draft.ignore('run_failed', 'its run no longer speaks for the task');
+  const isFinal = NO_RETRY.includes(reason) || draft.state.runLosses >= MAX_RUN_LOSSES;
+  draft.record({ type: 'run_ended', data: { run, lost: true, reason, costMicroUsd } });
+  if (isFinal) end(draft, 'escalated', `its run ended: ${reason}. ${detail}`.trim());
+  else startRun(draft);
+}
+
+function onEffectFailed(draft: Draft, { kind, error }: SharedEventData<'effect_failed'>): void {
+  if (kind !== 'post_message' && kind !== 'start_run')
+    return draft.ignore('effect_failed', 'the task goes on without it');
+  end(draft, 'escalated', error);
+}
+
+function onTimer(draft: Draft, { name, dueAt }: SharedEventData<'timer_fired'>): void {
+  const { timer } = draft.state;
+  if (timer?.name !== name || timer.dueAt !== dueAt) return draft.ignore('timer_fired', 'no longer set');
+  end(draft, 'escalated', name === 'turn' ? 'its turn never came' : 'its run did not end in time');
+}
+
+/** Every task ends where its asker sees it; a failed one that nobody waits for is the operator's. */
+function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason: string): void {
+  const { request, message, run, incident } = draft.state;
+  if (request === null || message === null) throw new Error('a task that was never asked for ends');
+  const { group, source, reply } = request;
+  if (run !== null) draft.effects.push({ kind: 'cancel_run', data: { run: run.id, reason } });
+  draft.effects.push({ kind: 'end_turn', data: { group, message } });
+  draft.record({ type: 'task_ended', data: { reason } });
+  draft.enter(status, null);
+  if (status === 'aborted') return;
+  const told = draft.context.id('msg', 'task:end');
+  const { report } = draft.state;
+  const isDone = status === 'resolved' && report !== null;
+  const text = isDone ? plain(report.answer, 4_000) : `Could not do “${request.title}”: ${reason}`;
+  draft.effects.push({
+    kind: 'post_message',
+    data: { message: told, group, from: group, text, turn: false, thread: request.thread },
+  });
+  const html = isDone ? answerText(draft.state) : failureText(draft.state, reason);
+  if (reply !== null)
+    draft.effects.push({ kind: 'answer_chat', data: { message: `${told}:reply`, ...reply, text: html } });
+  else if (!isDone && source !== 'chat')
+    draft.effects.push({
+      kind: 'notify_operator',
+      data: {
+        message: draft.context.id('msg', `task:failed:${incident}`),
+        class: 'escalated',
+        text: html,
+        buttons: [],
+      },
+    });
+}

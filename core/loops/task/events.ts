@@ -1,0 +1,41 @@
+import type { PersonRef } from '../../contracts/person.ts';
+import type { Priority } from '../../contracts/priority.ts';
+import type { SharedEvent } from '../shared-events.ts';
+
+/** Who wants something done: a person in a chat, the clock, the API's trigger, another run. */
+export type TaskSource = 'chat' | 'schedule' | 'api' | 'dispatch';
+
+export interface TaskRequest {
+  source: TaskSource;
+  group: string;
+  /** Where the group's agent runs. */
+  kind: 'light' | 'heavy';
+  /** Who asks, as it is shown. */
+  from: string;
+  /** One line for lists; never a person's own words. */
+  title: string;
+  /** What is asked: an order within the agent's rights. May hold tokens (core/text/tokens.ts). */
+  text: string;
+  /** What came with it from outside: data, never an order. May hold tokens. */
+  attachment: string | null;
+  /** Tasks of one thread are done one after the other. */
+  thread: string;
+  priority: Priority;
+  /** Somebody waits for the answer. */
+  forPerson: boolean;
+  /** Where the answer goes besides the group's own chat; null: nowhere else. */
+  reply: { chat: string; thread: number | null } | null;
+  /** The group's chat shows the request already. */
+  isShown: boolean;
+  schedule: string | null;
+  /** The run that dispatched it. */
+  parent: string | null;
+  budgetMicroUsd: number | null;
+  workspace: { project: string; repository: string; ref: string; commit: string } | null;
+}
+
+export type TaskEvent =
+  | SharedEvent
+  | { type: 'task_requested'; data: TaskRequest }
+  /** Nobody wants it any more. */
+  | { type: 'task_canceled'; data: { by: PersonRef | null; reason: string } };
