@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { AdminAction } from '../../../core/contracts/admin-action.ts';
 import { derivedId } from '../../../core/contracts/ids.ts';
 import type { AdminRequest, RequestInput } from '../../../core/contracts/intents.ts';
 import type { RunRequest } from '../../../core/contracts/run.ts';
@@ -14,6 +15,10 @@ export interface RequestDeps {
 /** Each takes a person's time. */
 export const MAX_REQUESTS = 5;
 
+/** Free text alone may hold a secret: everything else is a name. */
+const redacted = (action: AdminAction, redact: RequestDeps['redact']): AdminAction =>
+  action.kind === 'for_a_person' ? { ...action, text: redact(action.text).slice(0, 2_000) } : action;
+
 /** Files a request for what the agent has no right to. `filed`: ids of this session so far, added to. */
 export async function fileRequest(
   run: Pick<RunRequest, 'id' | 'fence' | 'group'>,
@@ -26,7 +31,7 @@ export async function fileRequest(
     group: run.group,
     title: deps.redact(input.title).slice(0, 120),
     reason: deps.redact(input.reason).slice(0, 1_000),
-    action: deps.redact(input.action).slice(0, 2_000),
+    action: redacted(input.action, deps.redact),
   };
   const digest = await canonicalDigest(body);
   const id = derivedId('int', createHash('sha256').update(`${run.id} ${run.fence} ${digest}`).digest());

@@ -47,8 +47,13 @@ describe('report', () => {
 });
 
 describe('request', () => {
+  const forPerson = (text: string) => ({ kind: 'for_a_person', text }) as const;
   const run = { id: runId('asking'), fence: 3, group: 'sam' };
-  const asked = { title: 'Larger disk', reason: 'It is full every week.', action: 'Give staging 80 GB.' };
+  const asked = {
+    title: 'Larger disk',
+    reason: 'It is full every week.',
+    action: forPerson('Give staging 80 GB.'),
+  };
   const told: EventPayload[] = [];
   const deps = {
     spool: {
@@ -62,7 +67,12 @@ describe('request', () => {
 
   test('becomes an intent in the name of the run, without secrets, and is filed once', async () => {
     const filed = new Set<string>();
-    const first = await fileRequest(run, { ...asked, action: 'Log in with hunter2.' }, filed, deps);
+    const first = await fileRequest(
+      run,
+      { ...asked, action: forPerson('Log in with hunter2.') },
+      filed,
+      deps,
+    );
     expect(first.isError).toBe(false);
     const [event] = told;
     if (event?.type !== 'intent') throw new Error('no intent');
@@ -70,10 +80,20 @@ describe('request', () => {
     expect(event.data).toMatchObject({
       run: run.id,
       fence: 3,
-      body: { kind: 'admin_request', group: 'sam', title: 'Larger disk', action: 'Log in with [redacted].' },
+      body: {
+        kind: 'admin_request',
+        group: 'sam',
+        title: 'Larger disk',
+        action: forPerson('Log in with [redacted].'),
+      },
     });
     expect(event.data.digest).toBe(await canonicalDigest(event.data.body));
-    const again = await fileRequest(run, { ...asked, action: 'Log in with hunter2.' }, filed, deps);
+    const again = await fileRequest(
+      run,
+      { ...asked, action: forPerson('Log in with hunter2.') },
+      filed,
+      deps,
+    );
     expect(again).toMatchObject({ isError: false, text: expect.stringContaining(event.data.id) });
     expect(told).toHaveLength(1);
   });

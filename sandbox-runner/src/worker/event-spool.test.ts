@@ -62,7 +62,8 @@ describe('the spool', () => {
   });
 
   test('knows after a restart what was asked for, and does not take a request for a fix', () => {
-    const body = { kind: 'admin_request', group: 'sam', title: 't', reason: 'r', action: 'a' } as const;
+    const action = { kind: 'pause_schedule', schedule: 'staging-health' } as const;
+    const body = { kind: 'admin_request', group: 'sam', title: 't', reason: 'r', action } as const;
     const id = derivedId('int', new Uint8Array(16));
     const data = { id, run: RUN, fence: 1, digest: 'a'.repeat(64), body };
     open().append(RUN, 1, { type: 'intent', data });
