@@ -23,6 +23,9 @@ export interface BackendOptions {
   /** Null: GitHub's own address. */
   githubUrl?: string | null;
   githubToken?: string | null;
+  statusUrl?: string | null;
+  dozzleUrl?: string | null;
+  dozzleAuthorization?: string | null;
   /** Resolvers for tunnels; none: the host's own. */
   dnsServers?: readonly string[];
   /** Another container runtime (`runsc`); null: the engine's default. Asked for and not installed is an error. */
@@ -68,6 +71,9 @@ export async function gatewaySettings(options: BackendOptions): Promise<GatewayS
     azureDevopsBuildPat: options.azureDevopsBuildPat ?? null,
     githubUrl: options.githubUrl ?? 'https://api.github.com',
     githubToken: options.githubToken ?? null,
+    statusUrl: options.statusUrl ?? null,
+    dozzleUrl: options.dozzleUrl ?? null,
+    dozzleAuthorization: options.dozzleAuthorization ?? null,
     dnsServers: options.dnsServers ?? [],
     npmRegistryUrl: options.npmRegistryUrl ?? (await hostRegistry()),
     costMicroUsd: options.costMicroUsd,

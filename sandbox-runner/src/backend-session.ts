@@ -45,6 +45,7 @@ const CREDENTIALS = {
   'azure-devops-code': 'azureDevopsPat',
   'azure-devops-build-read': 'azureDevopsBuildPat',
   github: 'githubToken',
+  dozzle: 'dozzleAuthorization',
 } as const satisfies Record<string, keyof GatewaySettings>;
 
 /** A run asks for what this runner does not know. Told before anything is started. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export const IMAGE_FOLDER = join(import.meta.dirname, '../image');
 
 /** Tools inside, besides what a minimal Debian has. */
-export const BASE_PACKAGES = ['git', 'ca-certificates', 'ripgrep', 'jq', 'patch', 'procps'];
+export const BASE_PACKAGES = ['git', 'ca-certificates', 'curl', 'ripgrep', 'jq', 'patch', 'procps'];
 export const BASE_SUITE = 'bookworm';
 
 export interface ImageHashes {

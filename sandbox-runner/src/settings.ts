@@ -6,6 +6,7 @@ import {
   parseSigningKey,
   type SigningKey,
 } from '../../wire/keys.ts';
+import { secretsOfAuthorization } from './gateway/api-upstreams.ts';
 import { type Hosts, parseHosts } from './hosts/host-settings.ts';
 
 const httpUrl = z
@@ -34,6 +35,11 @@ const environmentSchema = z.object({
   AZURE_DEVOPS_BUILD_PAT: optional(z.string().min(1)),
   GITHUB_API_URL: optional(httpUrl),
   GITHUB_TOKEN: optional(z.string().min(1)),
+  STATUS_URL: optional(httpUrl),
+  DOZZLE_URL: optional(httpUrl),
+  DOZZLE_AUTHORIZATION: optional(
+    z.string().regex(/^(?:Bearer|Basic) \S+$/, 'must be "Bearer …" or "Basic …"'),
+  ),
   RUNNER_DNS_SERVERS: z.string().default(''),
   RUNNER_RUNTIME: optional(z.string().regex(/^[\w.-]{1,64}$/)),
   ANTHROPIC_API_KEY: optional(z.string().min(1)),
@@ -63,6 +69,10 @@ export interface Settings {
   azureDevOpsBuildPat: string | null;
   githubUrl: string | null;
   githubToken: string | null;
+  /** For runs with the route: the status page, and the container dashboard with the value of its `Authorization`. */
+  statusUrl: string | null;
+  dozzleUrl: string | null;
+  dozzleAuthorization: string | null;
   /** Resolvers for tunnels; empty: the host's own. */
   dnsServers: string[];
   /** A container runtime other than the engine's default. */
@@ -127,6 +137,9 @@ export function parseSettings(environment: Record<string, string | undefined>): 
       azureDevOpsBuildPat: env.AZURE_DEVOPS_BUILD_PAT ?? null,
       githubUrl: env.GITHUB_API_URL ?? null,
       githubToken: env.GITHUB_TOKEN ?? null,
+      statusUrl: env.STATUS_URL ?? null,
+      dozzleUrl: env.DOZZLE_URL ?? null,
+      dozzleAuthorization: env.DOZZLE_AUTHORIZATION ?? null,
       dnsServers: env.RUNNER_DNS_SERVERS.split(',').flatMap((each) => each.trim() || []),
       runtime: env.RUNNER_RUNTIME ?? null,
       anthropicApiKey: env.ANTHROPIC_API_KEY ?? null,
@@ -145,5 +158,6 @@ export function secretsOf(settings: Settings): string[] {
     settings.azureDevOpsBuildPat,
     settings.githubToken,
     settings.anthropicApiKey,
+    ...secretsOfAuthorization(settings.dozzleAuthorization),
   ].filter((secret): secret is string => secret !== null);
 }

@@ -1,5 +1,6 @@
 import { costMicroUsd } from '../../core/cost/prices.ts';
 import { createDockerBackend } from '../../sandbox-runner/src/backend-docker.ts';
+import { ROUTE_NAMES } from '../../sandbox-runner/src/gateway/routes.ts';
 import type { SandboxBackend, SandboxHandlers, SandboxSpec } from '../../sandbox-runner/src/sandbox.ts';
 import { nameOf, RECORDS, RESOLVER } from './addresses.ts';
 
@@ -13,6 +14,7 @@ export interface Canaries {
   codePat: string;
   buildPat: string;
   githubToken: string;
+  dozzleToken: string;
 }
 
 export interface BackendSettings {
@@ -20,7 +22,7 @@ export interface BackendSettings {
   stateDir: string;
   cacheDir: string;
   canaries: Canaries;
-  upstreams: { anthropic: string; azureDevops: string; github: string; registry: string };
+  upstreams: Record<'anthropic' | 'azureDevops' | 'github' | 'registry' | 'dozzle' | 'statusPage', string>;
 }
 
 export const quietHandlers: SandboxHandlers = {
@@ -59,6 +61,9 @@ export function newBackend(settings: BackendSettings, log: (line: string) => voi
     azureDevopsBuildPat: canaries.buildPat,
     githubUrl: upstreams.github,
     githubToken: canaries.githubToken,
+    statusUrl: `${upstreams.statusPage}/status`,
+    dozzleUrl: upstreams.dozzle,
+    dozzleAuthorization: `Bearer ${canaries.dozzleToken}`,
     dnsServers: [RESOLVER],
     npmRegistryUrl: upstreams.registry,
     costMicroUsd,
@@ -80,8 +85,8 @@ export const newSpec = (run: string, commit: string, mirror: () => Promise<strin
   prompt: 'Wait.',
   workspace: { project: PROJECT, repository: REPOSITORY, ref: 'refs/heads/main', commit },
   identity: { name: 'Cody Codewell (AI Agent)', email: 'cody@agents.dogwatch.invalid' },
-  routes: ['anthropic', 'git', 'npm', 'azure-devops', 'github', ...TUNNELS],
-  credentials: ['anthropic', 'azure-devops-code', 'azure-devops-build-read', 'github'],
+  routes: [...ROUTE_NAMES, ...TUNNELS],
+  credentials: ['anthropic', 'azure-devops-code', 'azure-devops-build-read', 'github', 'dozzle'],
   tools: ['report', 'submit_fix'],
   mirror,
 });

@@ -183,6 +183,28 @@ export function gatewayAttacks({ marker, gateway, commit }: GatewayScene): Attac
   ] as const)
     add(`GitHub: ${title}`, send(raw(method, target, method === 'GET' ? '' : '{}')), readingGithub);
 
+  const readingStatus = send(raw('GET', '/status-page'));
+  for (const [title, method, target] of [
+    ['another path of its server', 'GET', '/status-page/admin'],
+    ['a query of ours', 'GET', `/status-page?next=http://${METADATA}/`],
+    ['writing', 'POST', '/status-page'],
+    ['a host in its path', 'GET', `/status-page/@${NEIGHBOUR}/`],
+  ] as const)
+    add(`status page: ${title}`, send(raw(method, target, method === 'GET' ? '' : '{}')), readingStatus);
+  const container = '/dozzle/api/hosts/staging/containers/0123456789ab';
+  const readingLogs = send(raw('GET', `${container}/logs?stdout=1&stderr=1`));
+  for (const [title, method, target] of [
+    ['stopping a container', 'POST', `${container}/actions/stop`],
+    ['a shell in a container', 'GET', `${container}/exec`],
+    ['attaching to a container', 'GET', `${container}/attach`],
+    ['downloading everything', 'GET', '/dozzle/api/containers/staging:0123456789ab/download'],
+    ['a log without an end', 'GET', `${container}/logs/stream?stdout=1`],
+    ['a new user', 'POST', '/dozzle/api/setup/account'],
+    ['a token', 'POST', '/dozzle/api/token'],
+    ['traversal', 'GET', `${container}/logs/..%2f..%2f..%2fsetup`],
+  ] as const)
+    add(`Dozzle: ${title}`, send(raw(method, target, method === 'GET' ? '' : '{}')), readingLogs);
+
   const archive = send(raw('GET', '/npm/locked/-/locked-1.0.0.tgz'), `${GRANTED}[^]*archive`);
   const document = send(raw('GET', '/npm/locked'), '1\\.0\\.0');
   add('npm: a package the lock file does not name', send(raw('GET', '/npm/left-pad')), document);

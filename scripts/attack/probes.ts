@@ -180,7 +180,8 @@ async function attempt(probe: Probe): Promise<ProbeResult> {
         (error) => ({ reached: false, detail: codeOf(error) }),
       );
     case 'raw':
-      return within(TIMEOUT_MS, (settle) => {
+      // The gateway listens to a stream for three seconds.
+      return within(TIMEOUT_MS * 2, (settle) => {
         const socket = connect(probe.port, probe.host, () => socket.write(probe.send));
         listen(socket, new RegExp(probe.expect), settle);
         return () => socket.destroy();

@@ -175,6 +175,7 @@ async function provokeUpstreams(stage: Stage): Promise<Row[]> {
   const model = '/anthropic/v1/messages';
   const builds = `/azure-devops/${PROJECT}/_apis/build/builds`;
   const issues = `/github/repos/${PROJECT}/parcel-rates/issues`;
+  const logs = '/dozzle/api/hosts/staging/containers/0123456789ab/logs';
   const provocations: [string, Probe, (headers: Record<string, unknown>) => boolean, string][] = [
     [
       'an error of the model that echoes',
@@ -225,6 +226,36 @@ async function provokeUpstreams(stage: Stage): Promise<Row[]> {
       'github',
     ],
     [
+      'an answer of Dozzle that echoes',
+      raw(cell, 'GET', `${logs}?stdout=1`),
+      (h) => h.authorization === `Bearer ${canaries.dozzleToken}`,
+      'dozzle',
+    ],
+    [
+      'a stream of Dozzle that echoes',
+      raw(cell, 'GET', '/dozzle/api/events/stream'),
+      (h) => h.authorization === `Bearer ${canaries.dozzleToken}`,
+      'dozzle',
+    ],
+    [
+      'an error of Dozzle that echoes',
+      raw(cell, 'GET', `${logs}?from=999`),
+      (h) => h.authorization === `Bearer ${canaries.dozzleToken}`,
+      'dozzle',
+    ],
+    [
+      'a redirect of Dozzle',
+      raw(cell, 'GET', `${logs}?filter=redirect`),
+      (h) => h.authorization === `Bearer ${canaries.dozzleToken}`,
+      'dozzle',
+    ],
+    [
+      'what the status page hears',
+      raw(cell, 'GET', '/status-page'),
+      (h) => h.authorization === undefined && h.cookie === undefined,
+      'status-page',
+    ],
+    [
       'a redirect of the registry',
       raw(cell, 'GET', '/npm/redirected/-/redirected-1.0.0.tgz'),
       (h) => h.authorization === undefined,
@@ -255,6 +286,8 @@ function nothingElseArrived(stage: Stage): Row {
     git: /^(?:GET|POST) \/shop\/_git\/parcel-rates\/(?:info\/refs\?service=git-upload-pack|git-upload-pack) /,
     'azure-devops': /^GET \/shop\/_apis\/build\/builds(?:\/\d+(?:\/timeline)?)?(?:\?[^/]*)? /,
     github: /^GET \/repos\/shop\/parcel-rates\/(?:issues|commits)\/[0-9a-f]+(?:\/[a-z-]+)?(?:\?[^/]*)? /,
+    dozzle: /^GET \/api\/(?:events\/stream|hosts\/staging\/containers\/0123456789ab\/logs(?:\?[^/]*)?) /,
+    'status-page': /^GET \/status /,
     registry: /^GET \/(?:locked|redirected)(?:\/-\/(?:locked|redirected)-1\.0\.0\.tgz)? /,
   };
   const { seen } = stage.upstreams;

@@ -91,16 +91,16 @@ export async function setStage(folder: string, progress: (line: string) => void)
       codePat: canary('code'),
       buildPat: canary('build'),
       githubToken: canary('github'),
+      dozzleToken: canary('dozzle'),
     };
     const runnerLog: string[] = [];
     const log = (line: string) => void runnerLog.push(line);
-    const { anthropic, azureDevops, github, registry } = upstreams;
     const settings = (runner: string): BackendSettings => ({
       runner: `${runner}-${process.pid}`,
       stateDir: join(folder, 'sandboxes'),
       cacheDir: join(root, '.dogwatch'),
       canaries,
-      upstreams: { anthropic, azureDevops, github, registry },
+      upstreams,
     });
     const backend = newBackend(settings('attack'), log);
     closing.push(() => backend.close());

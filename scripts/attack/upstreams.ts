@@ -16,12 +16,14 @@ export interface Seen {
   body: string;
 }
 
-/** What stands behind the gateway: model, code host, registry, and the place that redirects point at. */
+/** What stands behind the gateway: model, code hosts, registry, dashboards, and the place that redirects point at. */
 export interface Upstreams {
   anthropic: string;
   azureDevops: string;
   github: string;
   registry: string;
+  dozzle: string;
+  statusPage: string;
   seen: Seen[];
   close(): Promise<void>;
 }
@@ -104,6 +106,14 @@ export async function openUpstreams(gitUrl: string): Promise<Upstreams> {
     incoming.pipe(onward);
   });
   const github = await open(api('github'));
+  const dozzle = await open((incoming, answer) => {
+    if (!incoming.url?.startsWith('/api/events/stream')) return api('dozzle')(incoming, answer);
+    note('dozzle', incoming);
+    // A stream that never ends.
+    answer.writeHead(200, { 'content-type': 'text/event-stream' });
+    answer.write(`event: containers-changed\ndata: ${JSON.stringify({ echo: incoming.headers })}\n\n`);
+  });
+  const statusPage = await open(api('status-page'));
   const registry = await open((incoming, answer) => {
     note('registry', incoming);
     const [, name = ''] = (incoming.url ?? '').split('/');
@@ -126,9 +136,12 @@ export async function openUpstreams(gitUrl: string): Promise<Upstreams> {
     azureDevops: azureDevops.url,
     github: github.url,
     registry: registry.url,
+    dozzle: dozzle.url,
+    statusPage: statusPage.url,
     seen,
     async close() {
-      for (const each of [anthropic, azureDevops, github, registry, elsewhere]) await each.close();
+      for (const each of [anthropic, azureDevops, github, registry, dozzle, statusPage, elsewhere])
+        await each.close();
     },
   };
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { decideRoute } from './route-policy.ts';
-import { unknownRoutes } from './routes.ts';
+import { ROUTE_NAMES, unknownRoutes } from './routes.ts';
 
 const grant = {
-  routes: ['azure-devops', 'github'],
+  routes: ['azure-devops', 'github', 'status-page', 'dozzle'],
   repository: { project: 'my shop', repository: 'rates' },
   tools: null,
 };
@@ -15,6 +15,7 @@ describe('the doors to APIs', () => {
       kind: 'azure-devops',
       path: '/my%20shop/_apis/build/builds/7/timeline',
       query: 'api-version=7.1',
+      isStream: false,
     });
     expect(
       decideRoute('GET', '/github/repos/acme/rates/issues/7', {
@@ -25,8 +26,19 @@ describe('the doors to APIs', () => {
       kind: 'github',
       path: '/repos/acme/rates/issues/7',
       query: '',
+      isStream: false,
     });
   });
+
+  it.each([
+    ['/status-page', 'status-page', ''],
+    ['/dozzle/api/events/stream', 'dozzle', '/api/events/stream'],
+    [
+      '/dozzle/api/hosts/staging-1/containers/0123456789ab/logs?stdout=1&from=2026-03-09T08:00:00Z',
+      'dozzle',
+      '/api/hosts/staging-1/containers/0123456789ab/logs',
+    ],
+  ])('lead %s to %s%s', (target, kind, path) => expect(decide('GET', target)).toMatchObject({ kind, path }));
 
   it.each([
     ['POST', '/azure-devops/my%20shop/_apis/build/builds'],
@@ -39,6 +51,18 @@ describe('the doors to APIs', () => {
     ['PUT', '/github/repos/my%20shop/rates/pulls/7/merge'],
     ['GET', '/github/repos/other/rates/issues/7'],
     ['GET', '/github/repos/my shop/rates/actions/secrets'],
+    ['POST', '/status-page'],
+    ['GET', '/status-page/admin'],
+    ['GET', '/status-page/'],
+    ['GET', '/status-page?url=http://169.254.169.254/'],
+    ['GET', '/dozzle/'],
+    ['POST', '/dozzle/api/hosts/a/containers/0123456789ab/actions/stop'],
+    ['GET', '/dozzle/api/hosts/a/containers/0123456789ab/exec'],
+    ['GET', '/dozzle/api/hosts/a/containers/0123456789ab/attach'],
+    ['GET', '/dozzle/api/hosts/a/containers/0123456789ab/logs?everything=1'],
+    ['GET', '/dozzle/api/hosts/a/containers/../logs'],
+    ['GET', '/dozzle/api/containers/a:b/download'],
+    ['GET', '/dozzle/api/setup'],
   ])('refuse %s %s', (method, target) => expect(decide(method, target).kind).toBe('refused'));
 
   it('stay shut where a run does not have them', () =>
@@ -48,9 +72,7 @@ describe('the doors to APIs', () => {
 });
 
 it('knows its routes by name', () => {
-  expect(
-    unknownRoutes(['anthropic', 'git', 'npm', 'azure-devops', 'github', 'tunnel:api.example.com']),
-  ).toEqual([]);
+  expect(unknownRoutes([...ROUTE_NAMES, 'tunnel:api.example.com'])).toEqual([]);
   const wrong = [
     'telnet',
     'tunnel:',

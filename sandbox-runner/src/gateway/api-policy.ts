@@ -1,10 +1,13 @@
 /**
- * The requests that may be made of a code host's API, each as a pattern over the path below the run's own project
- * or repository, with the query parameters it may carry. Reading only, and nothing that lists other projects.
+ * The requests that may be made of an outside API, each as a pattern over the path (of a code host: below the run's
+ * own project or repository), with the query parameters it may carry. Reading only, and nothing that lists other
+ * projects.
  */
 export interface ApiRequest {
   path: RegExp;
   query: readonly string[];
+  /** Its answer has no end: the beginning is read. */
+  isStream?: boolean;
 }
 
 const ID = '\\d{1,12}';
@@ -32,12 +35,26 @@ export const GITHUB_READS: readonly ApiRequest[] = [
   { path: new RegExp(`^/pulls/${ID}(?:/(?:files|commits|comments|reviews))?$`), query: ['per_page', 'page'] },
 ];
 
+/**
+ * Of Dozzle. Its list of containers comes as the first events of a stream; images, downloads, actions and shells are
+ * not among them.
+ */
+export const DOZZLE_READS: readonly ApiRequest[] = [
+  { path: /^\/healthcheck$/, query: [] },
+  { path: /^\/api\/version$/, query: [] },
+  { path: /^\/api\/events\/stream$/, query: [], isStream: true },
+  {
+    path: /^\/api\/hosts\/[\w.:-]{1,100}\/containers\/[0-9a-f]{12,64}\/logs$/,
+    query: ['stdout', 'stderr', 'from', 'to', 'min', 'maxStart', 'lastSeenId', 'levels', 'filter'],
+  },
+];
+
 /** The query that goes upstream, made anew; null when the request is not on the list. */
 export function allowedRead(
   reads: readonly ApiRequest[],
   path: string,
   query: string,
-): { path: string; query: string } | null {
+): { path: string; query: string; isStream: boolean } | null {
   const read = reads.find((each) => each.path.test(path));
   if (!read) return null;
   const asked = [...new URLSearchParams(query)];
@@ -46,5 +63,5 @@ export function allowedRead(
     if (!read.query.includes(name) || seen.has(name) || !/^[\w ./:,+-]{0,200}$/.test(value)) return null;
     seen.add(name);
   }
-  return { path, query: new URLSearchParams(asked).toString() };
+  return { path, query: new URLSearchParams(asked).toString(), isStream: read.isStream ?? false };
 }

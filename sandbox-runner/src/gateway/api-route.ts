@@ -12,13 +12,37 @@ export interface ApiUpstream {
   /** Null: no credential is configured, and none is sent. */
   authorization: string | null;
   /** Struck out of whatever comes back. */
-  secret: string | null;
+  secrets: readonly (string | null)[];
 }
 
-/** One GET, already found on its list; the answer is read whole, freed of the credential, and handed on. */
+/** How long an answer without an end is listened to, and how much of it is kept. Dozzle tells of load each second. */
+const STREAM_MS = 3_000;
+const STREAM_BYTES = 1024 * 1024;
+
+/** What a stream says first. */
+async function beginningOf(reply: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const clock = setTimeout(() => reply.destroy(), STREAM_MS);
+  try {
+    for await (const chunk of reply as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= STREAM_BYTES) break;
+    }
+  } catch {
+    // Cut by the clock, or by the server: what came until then is the answer.
+  } finally {
+    clearTimeout(clock);
+    reply.destroy();
+  }
+  return Buffer.concat(chunks);
+}
+
+/** One GET, already found on its list; the answer is read whole (of a stream: its beginning), freed of the credential, and handed on. */
 export async function handleApi(
   upstream: ApiUpstream,
-  target: { path: string; query: string },
+  target: { path: string; query: string; isStream: boolean },
   incoming: IncomingMessage,
   answer: ServerResponse,
 ): Promise<void> {
@@ -28,7 +52,7 @@ export async function handleApi(
     joinUrl(upstream.baseUrl, target.path, target.query),
     'GET',
     {
-      accept: 'application/json, text/plain',
+      accept: target.isStream ? 'text/event-stream' : 'application/json, text/plain, text/html',
       'user-agent': 'dogwatch',
       'accept-encoding': 'identity',
       ...pick(incoming.headers, ['x-github-api-version']),
@@ -44,13 +68,13 @@ export async function handleApi(
     answer.end(`${upstream.name} answered ${status}.\n`);
     return;
   }
-  const body = await readBody(reply, MAX_ANSWER_BYTES);
+  const body = target.isStream ? await beginningOf(reply) : await readBody(reply, MAX_ANSWER_BYTES);
   if (body === null) {
     answer.writeHead(502, { 'content-type': 'text/plain' });
     answer.end(`${upstream.name} answered with more than 16 MB; ask for a part.\n`);
     return;
   }
-  const redact = createRedactor(upstream.secret === null ? [] : [upstream.secret]);
+  const redact = createRedactor(upstream.secrets.filter((secret) => secret !== null));
   answer.writeHead(200, pick(reply.headers, ['content-type']));
   answer.end(redact(body.toString('utf8')));
 }

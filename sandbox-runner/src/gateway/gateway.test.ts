@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type RequestListener } from 'no
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Usage } from '../../../core/contracts/usage.ts';
-import { type Gateway, openGateway } from './gateway.ts';
+import { type Gateway, type GatewaySettings, openGateway } from './gateway.ts';
 import { lockedPackages } from './npm-lock.ts';
 import { fakeMessagesApi } from './testing/fake-messages-api.ts';
 
@@ -23,7 +23,11 @@ async function upstream(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function gatewayTo(anthropicBaseUrl: string, over: { budgetUsd?: number } = {}) {
+async function gatewayTo(
+  anthropicBaseUrl: string,
+  over: { budgetUsd?: number } = {},
+  settings: Partial<GatewaySettings> = {},
+) {
   const usage: Usage[] = [];
   let spent = 0;
   const gateway: Gateway = await openGateway(
@@ -38,12 +42,16 @@ async function gatewayTo(anthropicBaseUrl: string, over: { budgetUsd?: number } 
       azureDevopsBuildPat: null,
       githubUrl: anthropicBaseUrl,
       githubToken: null,
+      statusUrl: null,
+      dozzleUrl: null,
+      dozzleAuthorization: null,
       dnsServers: [],
       npmRegistryUrl: anthropicBaseUrl,
       costMicroUsd: () => 600_000,
+      ...settings,
     },
     {
-      routes: ['anthropic', 'npm'],
+      routes: ['anthropic', 'npm', 'status-page', 'dozzle'],
       repository: null,
       tools: null,
       model: 'opus',
@@ -148,6 +156,56 @@ describe('the model door', () => {
     expect(gateway.requests()).toMatchObject([
       { method: 'POST', path: '/anthropic/v1/messages', status: 502 },
       { method: 'GET', path: '/elsewhere', status: 404 },
+    ]);
+  });
+});
+
+describe('the doors to the dashboard and the status page', () => {
+  const password = 'hunter2-hunter2';
+  const dozzleAuthorization = `Basic ${Buffer.from(`sam:${password}`).toString('base64')}`;
+
+  it('read the beginning of what has no end, with the credential and without telling it', async () => {
+    const heard: (string | undefined)[] = [];
+    const dozzleUrl = await upstream((incoming, answer) => {
+      heard.push(incoming.headers.authorization);
+      answer.writeHead(200, { 'content-type': 'text/event-stream' });
+      answer.write(`event: containers-changed\ndata: ${incoming.headers.authorization} ${password}\n\n`);
+      answer.write('x'.repeat(2 * 1024 * 1024));
+    });
+    const { gateway } = await gatewayTo(dozzleUrl, {}, { dozzleUrl, dozzleAuthorization });
+    const reply = await fetch(`${gateway.url}/dozzle/api/events/stream`);
+    const text = await reply.text();
+    expect(text).toMatch(/^event: containers-changed\ndata: Basic \[redacted\] \[redacted\]\n/);
+    expect(heard).toEqual([dozzleAuthorization]);
+  });
+
+  it('carry no credential to the status page, and follow it nowhere', async () => {
+    const seen: IncomingHttpHeaders[] = [];
+    const statusUrl = await upstream((incoming, answer) => {
+      seen.push(incoming.headers);
+      if (seen.length > 1) answer.writeHead(302, { location: 'http://127.0.0.1:1/' });
+      answer.end('all well');
+    });
+    const { gateway } = await gatewayTo(statusUrl, {}, { statusUrl, dozzleAuthorization });
+    const ask = () =>
+      fetch(`${gateway.url}/status-page`, {
+        redirect: 'manual',
+        headers: { authorization: 'x', cookie: 'y' },
+      });
+    expect(await (await ask()).text()).toBe('all well');
+    expect((await ask()).status).toBe(502);
+    expect(seen.map(({ authorization, cookie }) => [authorization, cookie])).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+  });
+
+  it('say what is not set', async () => {
+    const { gateway } = await gatewayTo('http://127.0.0.1:1');
+    const reply = await fetch(`${gateway.url}/status-page`);
+    expect([reply.status, await reply.text()]).toEqual([
+      503,
+      'This runner knows no status page: STATUS_URL is not set.\n',
     ]);
   });
 });

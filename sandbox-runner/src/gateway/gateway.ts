@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Usage } from '../../../core/contracts/usage.ts';
 import { modelRoute } from './anthropic-route.ts';
 import { handleApi } from './api-route.ts';
+import { apiUpstream } from './api-upstreams.ts';
 import { handleGit } from './git-route.ts';
 import type { LockedPackages } from './npm-lock.ts';
 import { handleNpm } from './npm-route.ts';
@@ -25,6 +26,11 @@ export interface GatewaySettings {
   azureDevopsBuildPat: string | null;
   githubUrl: string;
   githubToken: string | null;
+  /** The one address of the status page; null: none. */
+  statusUrl: string | null;
+  dozzleUrl: string | null;
+  /** Whole value of its header `Authorization`; null: it asks for none. */
+  dozzleAuthorization: string | null;
   /** Resolvers for tunnels; none: the host's own. */
   dnsServers: readonly string[];
   npmRegistryUrl: string;
@@ -77,9 +83,6 @@ function plain(answer: ServerResponse, status: number, reason: string) {
   answer.writeHead(status, { 'content-type': 'text/plain' });
   answer.end(`${reason}\n`);
 }
-
-const basic = (pat: string | null): string | null =>
-  pat === null ? null : `Basic ${Buffer.from(`:${pat}`).toString('base64')}`;
 
 /**
  * One listener for one neighbour, on the host's address in that neighbour's own network: who asks is known by
@@ -136,29 +139,13 @@ export async function openGateway(
           answer,
         );
       case 'azure-devops':
-        return handleApi(
-          {
-            name: 'Azure DevOps',
-            baseUrl: settings.azureDevopsUrl,
-            authorization: basic(settings.azureDevopsBuildPat),
-            secret: settings.azureDevopsBuildPat,
-          },
-          route,
-          incoming,
-          answer,
-        );
       case 'github':
-        return handleApi(
-          {
-            name: 'GitHub',
-            baseUrl: settings.githubUrl,
-            authorization: settings.githubToken === null ? null : `Bearer ${settings.githubToken}`,
-            secret: settings.githubToken,
-          },
-          route,
-          incoming,
-          answer,
-        );
+      case 'status-page':
+      case 'dozzle': {
+        const upstream = apiUpstream(route.kind, settings);
+        if (typeof upstream === 'string') return plain(answer, 503, upstream);
+        return handleApi(upstream, route, incoming, answer);
+      }
       default:
         if (!grant.doors) return plain(answer, 404, 'The gateway has no such route.');
         return grant.doors.handle(route, incoming, answer);

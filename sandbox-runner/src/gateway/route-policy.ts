@@ -2,8 +2,8 @@
  * Which door of the gateway a request means, if any: closed lists of method and path, decided from the request
  * line alone. What is not listed does not exist.
  */
-import { AZURE_DEVOPS_READS, allowedRead, GITHUB_READS } from './api-policy.ts';
-import { isRouteName } from './routes.ts';
+import { AZURE_DEVOPS_READS, allowedRead, DOZZLE_READS, GITHUB_READS } from './api-policy.ts';
+import { type ApiRouteName, isRouteName } from './routes.ts';
 
 export interface RouteGrant {
   routes: readonly string[];
@@ -16,7 +16,7 @@ export interface RouteGrant {
 export type Route =
   | { kind: 'anthropic'; path: '/v1/messages' | '/v1/messages/count_tokens'; query: string }
   | { kind: 'git'; service: 'advertise' | 'upload-pack' }
-  | { kind: 'azure-devops' | 'github'; path: string; query: string }
+  | { kind: ApiRouteName; path: string; query: string; isStream: boolean }
   | { kind: 'npm'; path: string; file: 'packument' | 'tarball' }
   | { kind: 'task' }
   | { kind: 'tool'; tool: string }
@@ -76,7 +76,7 @@ function azureDevopsRoute(method: string, path: string, query: string, grant: Ro
   const read = allowedRead(AZURE_DEVOPS_READS, `/${rest.join('/')}`, query);
   if (!read) return refused(404, 'Builds, their timelines and logs only.');
   const root = `/${encodeURIComponent(grant.repository.project)}/_apis`;
-  return { kind: 'azure-devops', path: root + read.path, query: read.query };
+  return { ...read, kind: 'azure-devops', path: root + read.path };
 }
 
 function githubRoute(method: string, path: string, query: string, grant: RouteGrant): Route {
@@ -89,7 +89,21 @@ function githubRoute(method: string, path: string, query: string, grant: RouteGr
   const read = allowedRead(GITHUB_READS, `/${rest.join('/')}`, query);
   if (!read) return refused(404, 'Runs, checks, commits, issues and pull requests by number only.');
   const root = `/repos/${encodeURIComponent(own.project)}/${encodeURIComponent(own.repository)}`;
-  return { kind: 'github', path: root + read.path, query: read.query };
+  return { ...read, kind: 'github', path: root + read.path };
+}
+
+/** One address, the configured one. */
+function statusPageRoute(method: string, path: string, query: string): Route {
+  if (method !== 'GET') return refused(405, 'The status page is for reading.');
+  if (path !== '' || query !== '') return refused(404, 'The status page as it is configured, nothing else.');
+  return { kind: 'status-page', path: '', query: '', isStream: false };
+}
+
+function dozzleRoute(method: string, path: string, query: string): Route {
+  if (method !== 'GET') return refused(405, 'The container dashboard is for reading.');
+  const read = allowedRead(DOZZLE_READS, path, query);
+  if (!read) return refused(404, 'Its containers (/api/events/stream), their logs, and its version only.');
+  return { ...read, kind: 'dozzle' };
 }
 
 function ownDoor(method: string, path: string, tools: readonly string[]): Route {
@@ -130,6 +144,8 @@ export function decideRoute(method: string, target: string, grant: RouteGrant): 
     if (first === 'git') return gitRoute(method, rest, query, grant);
     if (first === 'npm') return npmRoute(method, rest, query);
     if (first === 'github') return githubRoute(method, rest, query, grant);
+    if (first === 'status-page') return statusPageRoute(method, rest, query);
+    if (first === 'dozzle') return dozzleRoute(method, rest, query);
     return azureDevopsRoute(method, rest, query, grant);
   }
   return refused(404, 'The gateway has no such route.');

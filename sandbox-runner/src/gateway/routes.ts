@@ -1,8 +1,18 @@
 import { isTunnelHost } from './tunnel-policy.ts';
 
 /** The routes that a run may be given, besides `tunnel:HOST` for each host that a policy opts in. */
-export const ROUTE_NAMES = ['anthropic', 'git', 'npm', 'azure-devops', 'github'] as const;
+export const ROUTE_NAMES = [
+  'anthropic',
+  'git',
+  'npm',
+  'azure-devops',
+  'github',
+  'status-page',
+  'dozzle',
+] as const;
 export type RouteName = (typeof ROUTE_NAMES)[number];
+/** Routes that are listed GETs of one server. */
+export type ApiRouteName = Exclude<RouteName, 'anthropic' | 'git' | 'npm'>;
 
 const TUNNEL = 'tunnel:';
 
