@@ -154,12 +154,11 @@ async function performIntent(
         outcome: { outcome: 'refused', code: 'digest_mismatch', reason: 'the run holds no such intent' },
       },
     };
-  const outcome = await runnerClient(env).performIntent(await object.runner(), {
-    run,
-    fence,
-    digest,
-    intent: submitted,
-  });
+  const outcome = await runnerClient(env).performIntent(
+    await object.runner(),
+    { run, fence, digest, intent: submitted },
+    (runner) => object.lend(runner),
+  );
   return { type: 'intent_performed', data: { intent: id, outcome } };
 }
 

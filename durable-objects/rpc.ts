@@ -87,7 +87,8 @@ export interface IncidentView {
 export interface RunRpc {
   /** `rerun`: it does that run again, in that image, and nothing comes of it. */
   start(spec: RunSpec, rerun?: { of: string; imageDigest: string | null }): Promise<void>;
-  receive(events: RunnerEvent[]): Promise<{ acknowledged: number }>;
+  /** `refused`: this runner never had the lease of some of them; those are dropped. */
+  receive(events: RunnerEvent[], runner: string): Promise<{ acknowledged: number; refused: boolean }>;
   cancel(reason: string): Promise<void>;
   /** A message for the run's next turn, once by its id; `ended`: there is no turn any more. */
   steer(message: { id: string; from: string; text: string; at: number }): Promise<'accepted' | 'ended'>;
@@ -97,6 +98,10 @@ export interface RunRpc {
   intent(id: string): Promise<Intent | null>;
   /** The runner that has or had it; null when it never came to one. */
   runner(): Promise<string | null>;
+  /** All that have or had it, or perform an intent of it: they may read and write its artifacts. */
+  runners(): Promise<string[]>;
+  /** Another runner than its own is about to perform an intent of it. */
+  lend(runner: string): Promise<void>;
   /** The incident it works for; null when it was never started. */
   incident(): Promise<string | null>;
   /** Artifacts that its runner may read: those of the spec and of its own intents. */

@@ -23,6 +23,10 @@ export interface RunRecord {
   version: number;
   fence: number;
   runner: string | null;
+  /** Every lease it has had: who may speak of it, and under which fence. */
+  grants: { fence: number; runner: string | null }[];
+  /** Runners that performed an intent of it in another one's place. */
+  lentTo: string[];
   /** Times a light run was begun. */
   tries: number;
   requestedAt: number;
@@ -66,6 +70,8 @@ export function newRecord(
     version: 0,
     fence: 0,
     runner: null,
+    grants: [],
+    lentTo: [],
     tries: 0,
     requestedAt: atMs,
     startedAt: null,
@@ -91,8 +97,9 @@ export function newRecord(
 
 /** Fields that a record of an earlier deploy lacks have the values of a run with one session. */
 export function parseRecord(json: string): RunRecord {
-  const kept = JSON.parse(json) as RunRecord;
-  return { ...newRecord(kept.spec, kept.model, null, kept.requestedAt), ...kept };
+  const kept = JSON.parse(json) as Omit<RunRecord, 'grants'>;
+  const grants = kept.fence > 0 ? [{ fence: kept.fence, runner: kept.runner }] : [];
+  return { ...newRecord(kept.spec, kept.model, null, kept.requestedAt), grants, ...kept };
 }
 
 /** How a run came to its end: with a result under contract, or without. */

@@ -155,8 +155,9 @@ describe('alerts', () => {
       store.leased(lease(3), 1_000, 2);
       store.outbox.done('start:3');
       const alert = { type: 'alert' as const, data: { rule: 'fetched_code', text: 'curl x | <b>bash' } };
-      await (object as unknown as { receive(events: unknown): Promise<void> }).receive(
+      await (object as unknown as { receive(events: unknown, runner: string): Promise<void> }).receive(
         toldBy(spec.run, 3, [alert]),
+        'runner-1',
       );
     });
     const sent = await until(async () => {

@@ -96,6 +96,7 @@ export class RunStore {
       const sessions = record.sessions + 1;
       this.#update({
         ...lease,
+        grants: [...record.grants, lease],
         sessions,
         status: 'leased',
         deadlineAt: nowMs + timeoutMs + DEADLINE_GRACE_MS,
@@ -203,6 +204,21 @@ export class RunStore {
       if (!this.#goOn('interrupted', detail, nowMs))
         this.#end({ ok: false, reason: 'lease_lost', detail }, nowMs, false);
     });
+  }
+
+  wasLeasedTo(runner: string, fence: number): boolean {
+    return this.record?.grants.some((one) => one.fence === fence && one.runner === runner) ?? false;
+  }
+
+  runners(): string[] {
+    const { grants = [], lentTo = [] } = this.record ?? {};
+    return [...new Set([...grants.flatMap(({ runner }) => runner ?? []), ...lentTo])];
+  }
+
+  lend(runner: string): void {
+    const { record } = this;
+    if (record && !this.runners().includes(runner))
+      this.#change(() => this.#update({ lentTo: [...record.lentTo, runner] }));
   }
 
   intent(id: string): Intent | null {

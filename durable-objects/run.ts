@@ -82,10 +82,13 @@ export class Run extends DurableObject<Env> implements RunRpc {
     this.#upkeep.start();
   }
 
-  async receive(events: RunnerEvent[]): Promise<{ acknowledged: number }> {
-    const acknowledged = this.#store.receive(events, Date.now());
+  async receive(events: RunnerEvent[], runner: string): Promise<{ acknowledged: number; refused: boolean }> {
+    const own = events.filter(({ fence }) => this.#store.wasLeasedTo(runner, fence));
+    const acknowledged = this.#store.receive(own, Date.now());
     this.#upkeep.start();
-    return { acknowledged };
+    const last = events.at(-1);
+    const isLastOwn = last === undefined || own.includes(last);
+    return { acknowledged: isLastOwn ? acknowledged : last.seq, refused: own.length < events.length };
   }
 
   async steer(): Promise<'accepted' | 'ended'> {
@@ -110,6 +113,14 @@ export class Run extends DurableObject<Env> implements RunRpc {
 
   async runner(): Promise<string | null> {
     return this.#store.record?.runner ?? null;
+  }
+
+  async runners(): Promise<string[]> {
+    return this.#store.runners();
+  }
+
+  async lend(runner: string): Promise<void> {
+    this.#store.lend(runner);
   }
 
   async incident(): Promise<string | null> {

@@ -4,6 +4,8 @@ const problems = {
   invalid_body: { status: 400, title: 'The body does not fit the contract' },
   unauthorized: { status: 401, title: 'Identity was not proved' },
   forbidden: { status: 403, title: 'This identity may not do that' },
+  wrong_runner: { status: 403, title: 'This key does not speak for that runner' },
+  not_its_run: { status: 403, title: 'That runner never held this run' },
   route_not_allowed: { status: 403, title: 'No relay route leads there' },
   not_found: { status: 404, title: 'No such thing' },
   stale_fence: { status: 409, title: 'A newer lease exists' },

@@ -173,6 +173,8 @@ export const runnerReportAnswerSchema = z.object({
   /** Runs whose lease is no longer this runner's: kill them. */
   lost: z.array(idSchema('run')),
   stop: z.boolean(),
+  /** Runs that this runner never held, with the code: their events are not kept, and need not be sent again. */
+  refused: z.record(z.string(), z.string()).optional(),
 });
 export type RunnerReportAnswer = z.infer<typeof runnerReportAnswerSchema>;
 

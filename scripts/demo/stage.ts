@@ -119,9 +119,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     );
 
     const workerKeys = await generateKeyPair('demo-worker');
-    const runnerKeys = await generateKeyPair('demo-runner');
     const modelUrl = anthropic?.url ?? process.env.ANTHROPIC_BASE_URL;
     const runnerName = `demo-${process.pid}`;
+    const runnerKeys = await generateKeyPair(runnerName);
     const runnerPort = await freePort();
     const runnerUrl = `http://127.0.0.1:${runnerPort}`;
     const modelSettings = {

@@ -403,7 +403,9 @@ export class Runner implements Service {
       const told = events.filter((event) => event.run === run);
       const twice = this.#random.chance(this.#world.faults().runnerNetwork * 0.5);
       for (let n = twice ? 2 : 1; n > 0; n--) {
-        const answer = (await objects.call('RUN', run, 'receive', [told])) as { acknowledged: number };
+        const answer = (await objects.call('RUN', run, 'receive', [told, this.name])) as {
+          acknowledged: number;
+        };
         acknowledged[run] = answer.acknowledged;
       }
     }

@@ -56,10 +56,12 @@ export interface RunnerClient {
   /**
    * `runner`: who checked the intent; another one is asked where that one is gone, but not for a command on a
    * host: only the runner that may have begun it knows that it did.
+   * `lend` is awaited before another one is asked.
    */
   performIntent(
     runner: string | null,
     request: { run: string; fence: number; digest: string; intent: Intent },
+    lend: (runner: string) => Promise<void>,
   ): Promise<IntentOutcome>;
   /** How a host is, as that runner sees it. That it cannot be reached is an answer, not an error. */
   probe(runner: string, host: string): Promise<ProbeAnswer>;
@@ -122,7 +124,7 @@ export function runnerClient(env: Env | Settings): RunnerClient {
       if (!response.ok && response.status !== 404 && response.status !== 409)
         throw await errorOf(runner, response);
     },
-    async performIntent(runner, request) {
+    async performIntent(runner, request, lend) {
       const names = [...urls.keys()];
       const others =
         request.intent.body.kind === 'host_command' ? [] : names.filter((name) => name !== runner);
@@ -130,6 +132,7 @@ export function runnerClient(env: Env | Settings): RunnerClient {
       let unreachable: RunnerError | null = null;
       for (const name of order.filter((known) => urls.has(known))) {
         try {
+          if (name !== runner) await lend(name);
           const path = `/v1/intents/${request.intent.id}`;
           const response = await send(name, 'PUT', path, request, INTENT_TIMEOUT_MS);
           if (!response.ok) throw await errorOf(name, response);

@@ -5,6 +5,7 @@ import { runStub } from '../../durable-objects/stubs.ts';
 import { getArtifact, putArtifact, sha256Of } from '../artifacts.ts';
 import type { Env } from '../env.ts';
 import { problemResponse } from '../problems.ts';
+import { refuseRunner, speaksFor } from './runner-identity.ts';
 import { readBytes, verifyRunner } from './runner-signature.ts';
 
 /**
@@ -21,6 +22,14 @@ function partsOf(run: string, sha256: string): { run: string; sha256: string } |
   return isWellFormed ? { run, sha256 } : null;
 }
 
+/** Null: this runner has or had the run, or performs one of its intents. */
+async function refuseStranger(env: Env, keyId: string, run: string): Promise<Response | null> {
+  const runners = await runStub(env, run).runners();
+  if (runners.length === 0) return problemResponse('not_found', 'no runner ever had this run');
+  if (runners.some((runner) => speaksFor(env, keyId, runner))) return null;
+  return refuseRunner(env, 'not_its_run', { keyId, runner: null, run, path: '/runner/artifacts' });
+}
+
 runnerArtifacts.put('/runner/artifacts/:run/:sha256', async (c) => {
   const named = partsOf(c.req.param('run'), c.req.param('sha256'));
   if (named === null) return problemResponse('not_found');
@@ -30,8 +39,8 @@ runnerArtifacts.put('/runner/artifacts/:run/:sha256', async (c) => {
   if (!proved.ok) return problemResponse(proved.code);
   if ((await sha256Of(body)) !== named.sha256)
     return problemResponse('unprocessable', 'the body does not have this SHA-256');
-  if ((await runStub(c.env, named.run).runner()) === null)
-    return problemResponse('not_found', 'no runner ever had this run');
+  const refused = await refuseStranger(c.env, proved.keyId, named.run);
+  if (refused !== null) return refused;
   const contentType = c.req.header('content-type') ?? 'application/octet-stream';
   const { sizeBytes } = await putArtifact(c.env.ARTIFACTS, body, { name: named.sha256, contentType });
   return c.json({ sha256: named.sha256, sizeBytes }, 201);
@@ -42,6 +51,8 @@ runnerArtifacts.get('/runner/artifacts/:run/:sha256', async (c) => {
   if (named === null) return problemResponse('not_found');
   const proved = await verifyRunner(c.req.raw, new Uint8Array(), c.env);
   if (!proved.ok) return problemResponse(proved.code);
+  const refused = await refuseStranger(c.env, proved.keyId, named.run);
+  if (refused !== null) return refused;
   if (!(await runStub(c.env, named.run).mayRead(named.sha256)))
     return problemResponse('forbidden', 'this run was not given that artifact');
   const found = await getArtifact(c.env.ARTIFACTS, named.sha256);

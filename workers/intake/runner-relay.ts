@@ -5,6 +5,7 @@ import { groupQueueStub, relayPolicyStub, runPoolStub, runStub } from '../../dur
 import { sha256, utf8 } from '../../wire/encoding.ts';
 import type { Env } from '../env.ts';
 import { problemResponse } from '../problems.ts';
+import { refuseRunner, speaksFor } from './runner-identity.ts';
 import { jsonOf, readBytes, verifyRunner } from './runner-signature.ts';
 
 const MAX_BODY_BYTES = 256 * 1_024;
@@ -27,6 +28,13 @@ runnerRelay.post('/relay', async (c) => {
   const lease = await runPoolStub(c.env).leaseOf(run);
   if (lease === null) return problemResponse('forbidden', 'this run holds no lease');
   if (lease.fence !== fence) return problemResponse('stale_fence');
+  if (lease.runner === null || !speaksFor(c.env, proved.keyId, lease.runner))
+    return refuseRunner(c.env, 'not_its_run', {
+      keyId: proved.keyId,
+      runner: lease.runner,
+      run,
+      path: '/relay',
+    });
 
   const at = Date.now();
   const message = derivedId('msg', await sha256(utf8(`relay/${run}/${key}`)));

@@ -1,5 +1,6 @@
+import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RunnerReport } from '../../core/contracts/run.ts';
 import { groupQueueStub, runPoolStub, runStub } from '../../durable-objects/stubs.ts';
 import { fixSpec, freshRun, toldBy, usage } from '../../durable-objects/test/specs.ts';
@@ -12,14 +13,34 @@ import { Outside, until } from '../test/outside.ts';
 import { runnerDoors } from './runner.ts';
 
 let key: SigningKey;
+let other: SigningKey;
 let publicKeys: string;
 beforeAll(async () => {
   await migrateDatabase();
-  const pair = await generateKeyPair('runner-1');
-  key = pair.signingKey;
-  publicKeys = JSON.stringify(pair.publicKeys);
+  const pairs = await Promise.all(['runner-1', 'runner-2.2026'].map(generateKeyPair));
+  const keys = pairs.map(({ signingKey }) => signingKey);
+  [key, other] = keys as [SigningKey, SigningKey];
+  publicKeys = JSON.stringify({ keys: pairs.flatMap((pair) => pair.publicKeys.keys) });
+  await runInDurableObject(env.RUN_POOL.getByName('pool'), configure);
 });
-beforeEach(() => void new Outside());
+beforeEach(() => {
+  new Outside()
+    .json('PUT', /^\/v1\/runs\//, () => ({}), 202)
+    .json('DELETE', /^\/v1\/runs\//, () => ({}), 202);
+});
+
+const held: { run: string; fence: number }[] = [];
+afterEach(async () => {
+  for (const { run, fence } of held.splice(0)) await runPoolStub(env).release(run, fence, 0);
+});
+
+const RUNNER_URLS = 'runner-1=http://runner.test:9';
+
+/** Tells an object what a deploy with a runner would tell it. */
+function configure(instance: unknown): void {
+  const told = { RUNNER_URLS, WORKER_SIGNING_KEY: JSON.stringify(key) };
+  Object.assign((instance as { env: object }).env, told);
+}
 
 interface Sent {
   method: string;
@@ -45,10 +66,10 @@ async function signed({ method, path, body, contentType, signer }: Sent): Promis
 }
 
 const deliver = (request: Request) =>
-  runnerDoors.fetch(request, { ...env, RUNNER_PUBLIC_KEYS: publicKeys } as typeof env);
+  runnerDoors.fetch(request, { ...env, RUNNER_PUBLIC_KEYS: publicKeys, RUNNER_URLS } as typeof env);
 const send = async (sent: Sent) => deliver(await signed(sent));
-const post = (path: string, value: unknown) =>
-  send({ method: 'POST', path, body: utf8(JSON.stringify(value)) });
+const post = (path: string, value: unknown, signer: SigningKey = key) =>
+  send({ method: 'POST', path, body: utf8(JSON.stringify(value)), signer });
 const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code;
 
 const report = (change: Partial<RunnerReport> = {}): RunnerReport => ({
@@ -63,10 +84,29 @@ const report = (change: Partial<RunnerReport> = {}): RunnerReport => ({
 /** A leased run of this group; the pool alone knows of it. */
 async function leased(group: string): Promise<{ run: string; fence: number }> {
   const run = freshRun();
-  const lease = await runPoolStub(env).lease({ run, group, kind: 'light', budgetMicroUsd: 1, at: 0 });
+  const lease = await runPoolStub(env).lease({ run, group, kind: 'heavy', budgetMicroUsd: 1, at: 0 });
   if (lease.status !== 'granted') throw new Error(lease.status);
+  held.push({ run, fence: lease.fence });
   return { run, fence: lease.fence };
 }
+
+/** A run that runner-1 has begun. */
+async function started(change = {}): Promise<{ run: string; fence: number }> {
+  const spec = fixSpec(change);
+  await runInDurableObject(env.RUN.getByName(spec.run), configure);
+  await runStub(env, spec.run).start(spec);
+  const lease = await until(() => runPoolStub(env).leaseOf(spec.run));
+  await until(async () => (await runStub(env, spec.run).runners()).length > 0);
+  held.push({ run: spec.run, fence: lease.fence });
+  return { run: spec.run, fence: lease.fence };
+}
+
+const refusals = (run: string | null, code: string) =>
+  until(() =>
+    env.DB.prepare(`SELECT data FROM audit WHERE action = 'runner_refused' AND data LIKE ? AND data LIKE ?`)
+      .bind(`%${code}%`, `%${run ?? ''}%`)
+      .first<{ data: string }>(),
+  );
 
 describe('the signature', () => {
   test('without one, with a strange key, or repeated, a request is refused', async () => {
@@ -95,18 +135,45 @@ describe('the signature', () => {
 
 describe('POST /runner/events', () => {
   test('acknowledges what is kept, says which leases are lost, and remembers the runner', async () => {
-    const spec = fixSpec();
-    const stub = runStub(env, spec.run);
-    await stub.start(spec);
-    const events = toldBy(spec.run, 1, [
-      { type: 'usage', data: usage(`req-${spec.run}`) },
+    const { run, fence } = await started();
+    const events = toldBy(run, fence, [
+      { type: 'usage', data: usage(`req-${run}`) },
       { type: 'said', data: { text: 'hello' } },
     ]);
-    const response = await post('/runner/events', report({ events, leases: [{ run: spec.run, fence: 1 }] }));
-    expect(await response.json()).toEqual({ acknowledged: { [spec.run]: 2 }, lost: [spec.run], stop: false });
-    const row = await until(() => env.DB.prepare('SELECT * FROM costs WHERE run = ?').bind(spec.run).first());
-    expect(row).toMatchObject({ request_id: `req-${spec.run}`, agent_group: 'cody' });
+    const gone = freshRun();
+    const leases = [
+      { run, fence },
+      { run: gone, fence: 1 },
+    ];
+    const response = await post('/runner/events', report({ events, leases }));
+    expect(await response.json()).toEqual({
+      acknowledged: { [run]: 2 },
+      lost: [gone],
+      stop: false,
+      refused: {},
+    });
+    const row = await until(() => env.DB.prepare('SELECT * FROM costs WHERE run = ?').bind(run).first());
+    expect(row).toMatchObject({ request_id: `req-${run}`, agent_group: 'cody' });
     expect((await runPoolStub(env).status()).runners).toMatchObject([{ name: 'runner-1', capacity: 3 }]);
+  });
+
+  test('in another runner’s name is refused, audited, and renews nothing', async () => {
+    const response = await post('/runner/events', report(), other);
+    expect(response.status).toBe(403);
+    expect(await codeOf(response)).toBe('wrong_runner');
+    expect((await refusals(null, 'wrong_runner')).data).toContain('runner-2.2026');
+  });
+
+  test('of a run that this runner never held: dropped, audited, and the run hears nothing', async () => {
+    const { run, fence } = await started();
+    const events = toldBy(run, fence, [{ type: 'usage', data: usage(`stolen-${run}`) }]);
+    const response = await post('/runner/events', report({ runner: 'runner-2', events }), other);
+    expect(await response.json()).toMatchObject({
+      acknowledged: { [run]: 1 },
+      refused: { [run]: 'not_its_run' },
+    });
+    await refusals(run, 'not_its_run');
+    expect(await runStub(env, run).view()).toMatchObject({ costMicroUsd: 0, events: [] });
   });
 
   test('refuses what does not fit the contract', async () => {
@@ -156,30 +223,33 @@ describe('POST /relay', () => {
 describe('artifacts', () => {
   const bytes = utf8('the transcript');
 
-  test('are stored under what they contain, by a run that a runner had', async () => {
-    const spec = fixSpec();
-    const stub = runStub(env, spec.run);
-    await stub.start(spec);
+  test('are stored under what they contain, by a runner that had the run', async () => {
+    const { run } = await started();
     const sha256 = await sha256Of(bytes);
-    const path = `/runner/artifacts/${spec.run}/${sha256}`;
+    const path = `/runner/artifacts/${run}/${sha256}`;
     const put = { method: 'PUT', path, body: bytes, contentType: 'text/plain' };
-    expect((await send(put)).status).toBe(404);
-    const wrong = await send({ ...put, path: `/runner/artifacts/${spec.run}/${'0'.repeat(64)}` });
+    expect((await send({ ...put, path: `/runner/artifacts/${freshRun()}/${sha256}` })).status).toBe(404);
+    const foreign = await send({ ...put, signer: other });
+    expect([foreign.status, await codeOf(foreign)]).toEqual([403, 'not_its_run']);
+    await refusals(run, 'not_its_run');
+    const wrong = await send({ ...put, path: `/runner/artifacts/${run}/${'0'.repeat(64)}` });
     expect(wrong.status).toBe(422);
     expect(await env.ARTIFACTS.head(`artifacts/${'0'.repeat(64)}`)).toBeNull();
+    expect((await send(put)).status).toBe(201);
   });
 
   test('are given to a run whose spec names them, and to no other', async () => {
     const sha256 = await sha256Of(bytes);
     await env.ARTIFACTS.put(`artifacts/${sha256}`, bytes);
     const artifact = { name: 'failed-step-log', sha256, sizeBytes: bytes.length, contentType: 'text/plain' };
-    const [mine, other] = [fixSpec({ artifacts: [artifact] }), fixSpec()];
-    await Promise.all([mine, other].map((spec) => runStub(env, spec.run).start(spec)));
-    const given = await send({ method: 'GET', path: `/runner/artifacts/${mine.run}/${sha256}` });
-    expect(await given.text()).toBe('the transcript');
-    expect((await send({ method: 'GET', path: `/runner/artifacts/${other.run}/${sha256}` })).status).toBe(
-      403,
-    );
-    expect((await send({ method: 'GET', path: `/runner/artifacts/${mine.run}/nonsense` })).status).toBe(404);
+    const [mine, another] = [await started({ artifacts: [artifact] }), await started()];
+    const get = (run: string, what: string, signer = key) =>
+      send({ method: 'GET', path: `/runner/artifacts/${run}/${what}`, signer });
+    expect(await (await get(mine.run, sha256)).text()).toBe('the transcript');
+    expect((await get(another.run, sha256)).status).toBe(403);
+    expect((await get(mine.run, 'nonsense')).status).toBe(404);
+    expect(await codeOf(await get(mine.run, sha256, other))).toBe('not_its_run');
+    await runStub(env, mine.run).lend('runner-2');
+    expect((await get(mine.run, sha256, other)).status).toBe(200);
   });
 });

@@ -35,7 +35,7 @@ const CREDENTIALS = ['anthropic', 'azure-devops-code'];
 /** `name` keeps the containers of this stage apart from those of other runners. */
 export async function openRunnerStage(name: string): Promise<RunnerStage> {
   const workerKeys = await generateKeyPair('worker-1');
-  const runnerKeys = await generateKeyPair('runner-1');
+  const runnerKeys = await generateKeyPair(name);
   const git = await fakeGitServer('shop', 'parcel-rates', [{ 'a.txt': 'one\n' }, { 'a.txt': 'two\n' }]);
   const worker = await createFakeWorker(parsePublicKeys(JSON.stringify(runnerKeys.publicKeys)));
   const stateDir = await mkdtemp(join(tmpdir(), 'dogwatch-stage-'));

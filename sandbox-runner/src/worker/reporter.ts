@@ -165,6 +165,8 @@ export class Reporter {
     });
     const lost = new Set(answer.lost);
     for (const { run } of leases) if (!lost.has(run)) deps.leaseClock.renewed(run, sentAtMs);
+    for (const [run, code] of Object.entries(answer.refused ?? {}))
+      deps.logger.error('the control plane does not hear us about a run', { run, code });
     if (answer.lost.length > 0) deps.onLost(answer.lost);
     if (answer.stop) deps.onStop();
     return answer;

@@ -1,0 +1,48 @@
+import type { ProblemCode } from '../../core/contracts/problem.ts';
+import { ownerOfKey } from '../../wire/key-owner.ts';
+import { type Env, runnerUrls, SettingError } from '../env.ts';
+import { problemResponse } from '../problems.ts';
+import { auditAction } from '../routing/accept.ts';
+
+/** Whether the key that signed a request is this runner's, and not one of another whose name only begins alike. */
+export function speaksFor(env: Env, keyId: string, runner: string): boolean {
+  return ownerOfKey(keyId, [...configuredRunners(env), runner]) === runner;
+}
+
+export function configuredRunners(env: Env): string[] {
+  try {
+    return [...runnerUrls(env).keys()];
+  } catch (error) {
+    if (error instanceof SettingError) return [];
+    throw error;
+  }
+}
+
+/** Refuses what a proved runner may not do; unlike a bad signature this is a fault of ours, or a break-in. */
+export async function refuseRunner(
+  env: Env,
+  code: Extract<ProblemCode, 'wrong_runner' | 'not_its_run'>,
+  about: { keyId: string; runner: string | null; run: string | null; path: string },
+): Promise<Response> {
+  await auditRefusedRunner(env, code, about);
+  return problemResponse(
+    code,
+    code === 'wrong_runner'
+      ? `the key ${about.keyId} is not one of ${about.runner}: call a runner's key by its name, or name.suffix`
+      : undefined,
+  );
+}
+
+export function auditRefusedRunner(
+  env: Env,
+  code: string,
+  about: { keyId: string; runner: string | null; run: string | null; path: string },
+): Promise<void> {
+  return auditAction(env, {
+    at: Date.now(),
+    actor: 'runner',
+    action: 'runner_refused',
+    data: { code, ...about },
+    subjects: {},
+  });
+}
