@@ -20,7 +20,7 @@ describe('splitting a long message', () => {
   });
 
   it('prefers line ends, and cuts a text without any', () => {
-    expect(splitHtml('first line\nsecond line', 15)).toEqual(['first line', 'second line']);
+    expect(splitHtml('first line\nsecond line', 15)).toEqual(['first line\n', 'second line']);
     expect(splitHtml('x'.repeat(25), 10)).toEqual(['x'.repeat(10), 'x'.repeat(10), 'x'.repeat(5)]);
   });
 
