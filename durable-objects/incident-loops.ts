@@ -34,6 +34,7 @@ export type AnyIncidentStore = Pick<
   | 'status'
   | 'episode'
   | 'replay'
+  | 'redecide'
   | 'retry'
   | 'deleteSubject'
 >;

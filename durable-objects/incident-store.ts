@@ -6,6 +6,7 @@ import type { Projection } from '../workers/db/projections.ts';
 import { incidentMigrations } from './incident-migrations.ts';
 import { Journal, type JournalLine, sha256Bytes, sha256Hex } from './journal.ts';
 import { foldEntries } from './journal-fold.ts';
+import { type Redecision, redecide } from './journal-redecide.ts';
 import { type Upcaster, versionOf } from './journal-upcast.ts';
 import { migrate } from './migrate.ts';
 import { Outbox } from './outbox.ts';
@@ -176,6 +177,15 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     const replayed = canonicalJson(this.#fold(this.#loop.initial(this.incident), lines));
     const identical = replayed === canonicalJson(this.state) && this.journal.findFault() === null;
     return { identical, entries: lines.length, sha256: sha256Hex(replayed) };
+  }
+
+  /** Where today's code would decide otherwise than it was decided; writes nothing. */
+  redecide(): Redecision {
+    const entries = this.journal
+      .lines()
+      .map(({ data, ...line }) => ({ ...line, data: JSON.parse(data) as unknown }));
+    const initial = this.#loop.initial(this.incident);
+    return redecide(this.#loop, initial, entries, this.#deps.upcasters, (atMs) => this.#context(atMs));
   }
 
   /** Puts a dead effect back; false when there is no such one. */

@@ -4,12 +4,16 @@ import { type LoopEvent, loopOfKey } from '../core/loops/index.ts';
 import type { Env } from '../workers/env.ts';
 import { type Outcome, performEffect, resolveText } from './incident-effects.ts';
 import { type AnyIncidentStore, openIncidentStore } from './incident-loops.ts';
+import type { Redecision } from './journal-redecide.ts';
+import { EFFECT_TIMEOUT_MS } from './outbox-drain.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { IncidentRpc, IncidentView } from './rpc.ts';
 import { sqlOf } from './sql.ts';
 
 /** Timers fired in one alarm: a loop has two at most, and each may set the next. */
 const TIMERS_PER_ALARM = 10;
+/** A log is fetched whole, however long: its transfer alone may take two minutes. */
+const EVIDENCE_TIMEOUT_MS = 180_000;
 
 /** One incident key: wiring of its store, its outbox and its one alarm. What to do is the loop's to decide. */
 export class Incident extends DurableObject<Env> implements IncidentRpc {
@@ -31,6 +35,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
           episode: this.#store.episode(),
           subject: (id) => this.#store.subjects.text(id),
         }),
+      timeoutMs: ({ kind }) => (kind === 'collect_evidence' ? EVIDENCE_TIMEOUT_MS : EFFECT_TIMEOUT_MS),
       succeeded: ({ key }, outcome) => this.#settle(key, outcome),
       failed: ({ key, kind }, failure) =>
         this.#store.fail(key, failure, { type: 'effect_failed', data: { key, kind, error: failure.error } }),
@@ -73,6 +78,10 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
 
   async replay(): Promise<{ identical: boolean; entries: number; sha256: string }> {
     return this.#store.replay();
+  }
+
+  async redecide(): Promise<Redecision | null> {
+    return this.#store.exists ? this.#store.redecide() : null;
   }
 
   async dryRun(

@@ -2,7 +2,7 @@ import type { Loop } from '../core/loops/loop.ts';
 import { lifted, type Upcaster } from './journal-upcast.ts';
 
 /** Entries of the shell itself: everything else in a journal is a fact of the loop. */
-const SHELL_ENTRIES: readonly string[] = [
+export const SHELL_ENTRIES: readonly string[] = [
   'received',
   'effect_requested',
   'effect_retried',

@@ -38,6 +38,7 @@ async function withDrain(
         },
         succeeded: ({ key }) => outbox.done(key),
         failed: ({ key }, failure) => void outbox.fail(key, failure),
+        timeoutMs: ({ key }) => (key.startsWith('slow') ? 20 : 60_000),
         changed: () => {},
       });
     let drain = make();
@@ -98,6 +99,36 @@ test('an error that says it is final is not tried again', () =>
     kick();
     await end('a', Object.assign(new Error('never'), { retryable: false }));
     expect(outbox.get('a')).toMatchObject({ state: 'dead', tries: 1 });
+  }));
+
+test('four that hang hold up the fifth only until their time is over, and their late end changes nothing', () =>
+  withDrain(async ({ outbox, kick, started, end }) => {
+    for (const key of ['slow-a', 'slow-b', 'slow-c', 'slow-d', 'e']) outbox.add(item(key), 0);
+    kick();
+    expect(started).not.toContain('e');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(started).toContain('e');
+    expect(outbox.get('slow-a')).toMatchObject({ state: 'pending', tries: 1, nextAt: 1_500 });
+    expect(outbox.get('slow-a')?.error).toContain('not done within 20 ms');
+    await end('slow-a');
+    expect(outbox.get('slow-a')?.state).toBe('pending');
+    await end('e');
+    expect(outbox.get('e')?.state).toBe('done');
+  }));
+
+test('the sixth failed try is the last, and a revived item has six again', () =>
+  withDrain(async ({ outbox }) => {
+    const failure = { error: 'no', retryable: true, retryAfterMs: null, nowMs: 0, random: 0 };
+    const tryOnce = () => {
+      outbox.begin('a');
+      return outbox.fail('a', failure).kind;
+    };
+    outbox.add(item('a'), 0);
+    for (let round = 0; round < 2; round++) {
+      expect(Array.from({ length: 6 }, tryOnce)).toEqual([...Array(5).fill('retry'), 'dead']);
+      expect(outbox.due(1_000)).toEqual([]);
+      expect(outbox.revive('a', 0)).toBe(true);
+    }
   }));
 
 test('what was in flight at a crash is started again, and its try has counted', () =>

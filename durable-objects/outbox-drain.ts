@@ -11,6 +11,8 @@ export interface DrainDeps<Outcome> {
   random(): number;
   /** Does the thing. Throws when it failed; an error may say `retryable: false` and `retryAfterMs`. */
   perform(item: OutboxItem): Promise<Outcome>;
+  /** How long one try may take; absent: `EFFECT_TIMEOUT_MS`. */
+  timeoutMs?(item: OutboxItem): number;
   /** Records success: marks the item done together with all that follows from it, in one transaction. */
   succeeded(item: OutboxItem, outcome: Outcome): void;
   /** Records a failed try with `outbox.fail`, and what follows when the item died of it, in one transaction. */
@@ -76,9 +78,9 @@ export class OutboxDrain<Outcome> {
   }
 
   async #run(item: OutboxItem): Promise<void> {
-    const { perform, succeeded, failed, now, random, changed } = this.#deps;
+    const { perform, timeoutMs, succeeded, failed, now, random, changed } = this.#deps;
     try {
-      const outcome = await withTimeout(perform(item));
+      const outcome = await withTimeout(perform(item), timeoutMs?.(item) ?? EFFECT_TIMEOUT_MS);
       succeeded(item, outcome);
     } catch (error) {
       this.#safely(() => failed(item, failureOf(error, now(), random())));
@@ -100,13 +102,11 @@ export class OutboxDrain<Outcome> {
   }
 }
 
-async function withTimeout<T>(work: Promise<T>): Promise<T> {
+/** What hangs is given up, so that it holds up no other; its late end is nobody's any more. */
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | null = null;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new EffectTimeout(`not done within ${EFFECT_TIMEOUT_MS} ms`)),
-      EFFECT_TIMEOUT_MS,
-    );
+    timer = setTimeout(() => reject(new EffectTimeout(`not done within ${timeoutMs} ms`)), timeoutMs);
   });
   try {
     return await Promise.race([work, timeout]);

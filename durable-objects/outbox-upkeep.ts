@@ -13,6 +13,8 @@ export interface UpkeepDeps<Outcome> {
   outbox: Outbox;
   projections: ProjectionQueue;
   perform(item: OutboxItem): Promise<Outcome>;
+  /** How long one try may take; absent: `EFFECT_TIMEOUT_MS`. */
+  timeoutMs?(item: OutboxItem): number;
   succeeded(item: OutboxItem, outcome: Outcome): void;
   failed(item: OutboxItem, failure: Failure): void;
   /** Due time of the object's own next timer. */
@@ -36,6 +38,7 @@ export class Upkeep<Outcome> {
       now: Date.now,
       random: Math.random,
       perform: deps.perform,
+      ...(deps.timeoutMs ? { timeoutMs: deps.timeoutMs } : {}),
       succeeded: deps.succeeded,
       failed: deps.failed,
       changed: () => {

@@ -4,6 +4,7 @@ import type { Priority } from '../core/contracts/priority.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { Effect, RunSpec } from '../core/loops/effects.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
+import type { Redecision } from './journal-redecide.ts';
 
 /** What each object answers to the others. All of it is idempotent by the id or key it is given. */
 
@@ -53,6 +54,8 @@ export interface IncidentRpc {
   view(): Promise<IncidentView | null>;
   /** Evolves the recorded entries anew and compares, byte for byte. */
   replay(): Promise<{ identical: boolean; entries: number; sha256: string }>;
+  /** Decides the recorded events with today's code and tells where it differs; writes nothing. Null: unknown. */
+  redecide(): Promise<Redecision | null>;
   /** What would be recorded and done; writes nothing. */
   dryRun(
     event: LoopEvent,

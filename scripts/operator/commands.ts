@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { narrate } from '../demo/narrate.ts';
 import { verifyAudit } from './audit-verify.ts';
+import type { Command } from './command.ts';
+import { deadLetters, retry } from './dead-letters.ts';
 import type { OperatorApi } from './operator-api.ts';
+import { redecide } from './redecide.ts';
+import { relay, relayRoutes } from './relay-routes.ts';
 import { rerun } from './rerun.ts';
 
 interface IncidentRow {
@@ -31,8 +35,6 @@ interface ArtifactLine {
   producedBy: string;
   sha256: string;
 }
-
-type Command = { usage: string; run(api: OperatorApi, args: string[]): Promise<string> };
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
@@ -121,6 +123,11 @@ export const commands: Record<string, Command> = {
       return `Identical, byte for byte: ${replay.entries} entries, state sha256 ${replay.sha256}`;
     },
   },
+  redecide,
+  'dead-letters': deadLetters,
+  retry,
+  'relay-routes': relayRoutes,
+  relay,
   'dry-run': {
     usage: 'dry-run FILE   (a hook body, or { source, headers, body })',
     async run(api, args) {

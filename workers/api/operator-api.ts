@@ -2,56 +2,37 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { sha256Schema } from '../../core/contracts/artifact.ts';
 import { idSchema } from '../../core/contracts/ids.ts';
-import {
-  groupQueueStub,
-  incidentStub,
-  relayPolicyStub,
-  runPoolStub,
-  runStub,
-} from '../../durable-objects/stubs.ts';
+import { groupQueueStub, incidentStub, runPoolStub, runStub } from '../../durable-objects/stubs.ts';
 import { getArtifact } from '../artifacts.ts';
 import {
   findApproval,
-  findDeadLetter,
   listApprovals,
   listArtifacts,
   listCosts,
-  listDeadLetters,
   listDeliveries,
   listIncidents,
   listRuns,
 } from '../db/queries.ts';
 import type { Env } from '../env.ts';
 import { Refusal } from '../problems.ts';
-import { acceptEvent, auditAction } from '../routing/accept.ts';
-import { replayDeadLetter } from '../routing/replay.ts';
+import { acceptEvent } from '../routing/accept.ts';
 import { auditApi } from './audit.ts';
+import { auditOperator, OPERATOR } from './audit-operator.ts';
+import { deadLettersApi } from './dead-letters.ts';
 import { dryRun, dryRunSchema } from './dry-run.ts';
 import { GROUPS, groupSchema } from './groups.ts';
 import { jsonBody } from './json-body.ts';
 import { pageOf } from './page.ts';
+import { pathPart } from './path-part.ts';
+import { relayRoutesApi } from './relay-routes.ts';
 import { requireOperator } from './require-operator.ts';
 import { rerunApi } from './reruns.ts';
 import { showTimes } from './show-times.ts';
 import { statusOf } from './status.ts';
 import { subjectsApi } from './subjects.ts';
 
-/** The operator’s token acts as this person. */
-const OPERATOR = 'operator';
 /** Newest ones shown with an incident; the list has all. */
 const MAX_ARTIFACTS = 100;
-
-/** A part of a path. What cannot be one names a thing that does not exist. */
-function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const result = schema.safeParse(value);
-  if (!result.success) throw new Refusal('not_found', `no such ${what}`);
-  return result.data;
-}
-
-/** Puts what the operator did on the audit chain, before it is done. */
-async function auditOperator(env: Env, action: string, data: Record<string, unknown>): Promise<void> {
-  await auditAction(env, { at: Date.now(), actor: OPERATOR, action, data, subjects: {} });
-}
 
 export const operatorApi = new Hono<{ Bindings: Env }>();
 operatorApi.use('*', showTimes, requireOperator);
@@ -65,7 +46,7 @@ operatorApi.get('/incidents', async (context) => {
 });
 
 operatorApi.get('/incidents/:id', async (context) => {
-  const id = parsed(idSchema('inc'), context.req.param('id'), 'incident');
+  const id = pathPart(idSchema('inc'), context.req.param('id'), 'incident');
   const view = await incidentStub(context.env, id).view();
   if (view === null) throw new Refusal('not_found');
   const artifacts = await listArtifacts(context.env.DB, {
@@ -78,10 +59,17 @@ operatorApi.get('/incidents/:id', async (context) => {
 });
 
 operatorApi.post('/incidents/:id/replay', async (context) => {
-  const id = parsed(idSchema('inc'), context.req.param('id'), 'incident');
+  const id = pathPart(idSchema('inc'), context.req.param('id'), 'incident');
   const stub = incidentStub(context.env, id);
   if ((await stub.view()) === null) throw new Refusal('not_found');
   return context.json(await stub.replay());
+});
+
+operatorApi.post('/incidents/:id/redecide', async (context) => {
+  const id = pathPart(idSchema('inc'), context.req.param('id'), 'incident');
+  const redecision = await incidentStub(context.env, id).redecide();
+  if (redecision === null) throw new Refusal('not_found', 'no such incident');
+  return context.json(redecision);
 });
 
 operatorApi.get('/artifacts', async (context) => {
@@ -92,7 +80,7 @@ operatorApi.get('/artifacts', async (context) => {
 
 /** The bytes of an artifact: a log, a diff, a transcript. Never rendered by a browser: strangers wrote them. */
 operatorApi.get('/artifacts/:sha256', async (context) => {
-  const sha256 = parsed(sha256Schema, context.req.param('sha256'), 'artifact');
+  const sha256 = pathPart(sha256Schema, context.req.param('sha256'), 'artifact');
   const artifact = await getArtifact(context.env.ARTIFACTS, sha256);
   if (artifact === null) throw new Refusal('not_found');
   return new Response(artifact.body, {
@@ -113,7 +101,7 @@ operatorApi.get('/groups', async (context) =>
 );
 
 operatorApi.get('/groups/:group/messages', async (context) => {
-  const group = parsed(groupSchema, context.req.param('group'), 'group');
+  const group = pathPart(groupSchema, context.req.param('group'), 'group');
   const { cursor, limit } = pageOf(context.req.query());
   return context.json(await groupQueueStub(context.env, group).messages(cursor, limit));
 });
@@ -124,7 +112,7 @@ operatorApi.get('/runs', async (context) => {
 });
 /** One run whole: what it was asked, its tool ledger, its intents, how it ended. */
 operatorApi.get('/runs/:id', async (context) => {
-  const id = parsed(idSchema('run'), context.req.param('id'), 'run');
+  const id = pathPart(idSchema('run'), context.req.param('id'), 'run');
   const view = await runStub(context.env, id).view();
   if (view === null) throw new Refusal('not_found');
   return context.json(view);
@@ -142,30 +130,14 @@ operatorApi.get('/costs', async (context) => {
 /** No loop is started by the clock yet. */
 operatorApi.get('/schedules', (context) => context.json({ items: [], cursor: null }));
 
-operatorApi.get('/dead-letters', async (context) =>
-  context.json(await listDeadLetters(context.env.DB, pageOf(context.req.query()))),
-);
-operatorApi.post('/dead-letters/:id/replay', async (context) => {
-  const id = context.req.param('id');
-  const letter = await findDeadLetter(context.env.DB, id);
-  if (letter === null) throw new Refusal('not_found');
-  await auditOperator(context.env, 'dead_letter_replay', { id });
-  if (!(await replayDeadLetter(context.env, letter)))
-    throw new Refusal(
-      'conflict',
-      letter.kind === 'invalid_result'
-        ? 'a result that broke its contract is kept to be read; there is nothing to send again'
-        : 'it is not dead any more',
-    );
-  return context.json({ id, status: 'replayed' }, 202);
-});
+operatorApi.route('/dead-letters', deadLettersApi);
 
 operatorApi.get('/approvals', async (context) => {
   const { state, ...page } = context.req.query();
   return context.json(await listApprovals(context.env.DB, { ...pageOf(page), state: state ?? null }));
 });
 operatorApi.post('/approvals/:id/:verdict{approve|deny}', async (context) => {
-  const id = parsed(idSchema('apr'), context.req.param('id'), 'approval');
+  const id = pathPart(idSchema('apr'), context.req.param('id'), 'approval');
   const verdict = context.req.param('verdict') === 'approve' ? 'approved' : 'denied';
   const approval = await findApproval(context.env.DB, id);
   if (approval === null) throw new Refusal('not_found');
@@ -206,27 +178,7 @@ operatorApi.post('/resume', async (context) => {
   return context.json({ stopped: false });
 });
 
-operatorApi.get('/relay-routes', async (context) =>
-  context.json({ items: await relayPolicyStub(context.env).routes(), cursor: null }),
-);
-operatorApi.put('/relay-routes/:from/:to', async (context) => {
-  const { from, to } = routeOf(context.req.param());
-  await relayPolicyStub(context.env).allow(from, to, OPERATOR, Date.now());
-  return context.json({ from, to, allowed: true });
-});
-operatorApi.delete('/relay-routes/:from/:to', async (context) => {
-  const { from, to } = routeOf(context.req.param());
-  if (!(await relayPolicyStub(context.env).remove(from, to, OPERATOR, Date.now())))
-    throw new Refusal('not_found');
-  return context.json({ from, to, allowed: false });
-});
-
-function routeOf(params: { from: string; to: string }): { from: string; to: string } {
-  const from = parsed(groupSchema, params.from, 'group');
-  const to = parsed(groupSchema, params.to, 'group');
-  if (from === to) throw new Refusal('bad_request', 'a group needs no route to itself');
-  return { from, to };
-}
+operatorApi.route('/relay-routes', relayRoutesApi);
 
 async function groupLine(env: Env, group: string) {
   const { items } = await groupQueueStub(env, group).messages(null, 1);

@@ -168,11 +168,21 @@ export async function listArtifacts(
 
 const ARTIFACT_ROWID = sql`${artifacts}.rowid`;
 
-export async function listDeadLetters(d1: D1Database, ask: PageRequest) {
+export async function listDeadLetters(
+  d1: D1Database,
+  ask: PageRequest & { kind: string | null; incident: string | null },
+) {
   const rows = await dbOf(d1)
     .select()
     .from(deadLetters)
-    .where(and(eq(deadLetters.state, 'dead'), before(ask.cursor, deadLetters.at, deadLetters.id)))
+    .where(
+      and(
+        eq(deadLetters.state, 'dead'),
+        ask.kind === null ? undefined : eq(deadLetters.kind, ask.kind),
+        ask.incident === null ? undefined : eq(deadLetters.incident, ask.incident),
+        before(ask.cursor, deadLetters.at, deadLetters.id),
+      ),
+    )
     .orderBy(desc(deadLetters.at), desc(deadLetters.id))
     .limit(ask.limit + 1);
   return pageOf(rows, ask.limit, (row) => [row.at, row.id]);

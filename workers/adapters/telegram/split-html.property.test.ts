@@ -7,7 +7,8 @@ function readStrictly(html: string): string {
   const open: string[] = [];
   let text = '';
   for (const [token] of html.matchAll(/<[^>]*>|&[^;]*;|[\s\S]/gu)) {
-    const [, slash, name] = /^<(\/?)(b|i|u|s|code|pre|blockquote|a)(?: [a-z]+="[^"<>]*")?>$/.exec(token) ?? [];
+    const [, slash, name] =
+      /^<(\/?)(b|i|u|s|code|pre|blockquote|a)(?: [a-z]+="[^"<>]*")?>$/.exec(token) ?? [];
     if (name !== undefined && slash === '') open.push(name);
     else if (name !== undefined && open.pop() !== name) throw new Error(`${token} closes nothing`);
     else if (name === undefined && token.startsWith('&') && token.length > 1) text += plainOfHtml(token);
@@ -18,7 +19,18 @@ function readStrictly(html: string): string {
   return text;
 }
 
-const word = fc.constantFrom('error', 'a', '&lt;', '&amp;', '&quot;', '&#128512;', '😀', '👨‍👩‍👧', 'é', '日本');
+const word = fc.constantFrom(
+  'error',
+  'a',
+  '&lt;',
+  '&amp;',
+  '&quot;',
+  '&#128512;',
+  '😀',
+  '👨‍👩‍👧',
+  'é',
+  '日本',
+);
 const longWord = fc.integer({ min: 1, max: 300 }).map((length) => 'x'.repeat(length));
 const blank = fc.constantFrom(' ', '\n', ' ', '  ');
 const plain = fc

@@ -6,7 +6,7 @@ const TOKEN = /<\/?[a-z][^<>]*>|&(?:#\d+|#x[0-9a-f]+|lt|gt|amp|quot);|[\s\S]/giu
 /** How far back from the limit a line end, or else a space, is looked for. */
 const LOOK_BACK = 600;
 /** A sign that is drawn with the one before it: a cut between them would show two others. */
-const JOINED = /^[\p{M}\u200d\ufe0f\u{1f3fb}-\u{1f3ff}]$/u;
+const JOINED = /^(?:\p{M}|\u200d|\ufe0f|[\u{1f3fb}-\u{1f3ff}])$/u;
 const JOINER = '\u200d';
 /** The longest emoji are families of four: about a dozen code points. */
 const MAX_JOINED = 16;
