@@ -1,38 +1,33 @@
+import { decideTurns } from '../core/queue/turns.ts';
+import { deadLetterOf, grantKey } from './group-queue-letters.ts';
+import { GroupMessages } from './group-queue-messages.ts';
 import { groupQueueMigrations } from './group-queue-migrations.ts';
-import { decideTurns, type Turn } from './group-queue-turns.ts';
+import { type MessageRow, type MessageState, type StoredMessage, shownMessage } from './group-queue-rows.ts';
+import { Steering } from './group-queue-steering.ts';
 import { migrate } from './migrate.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type OutboxItem } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
-import type { GroupMessage } from './rpc.ts';
+import type { CancelAnswer, GroupMessage, PersonMessage } from './rpc.ts';
 import type { Sql } from './sql.ts';
 
-export type MessageState = 'noted' | 'waiting' | 'active' | 'done';
+/** Longer than a session and what follows it take; then the incident is asked whether it still needs the turn. */
+const LOOK_AFTER_MS = 60 * 60_000;
+/** Looks are rounded to this, so that not every turn moves the alarm and its row. */
+const LOOK_STEP_MS = 30 * 60_000;
 
-export interface StoredMessage extends GroupMessage {
-  n: number;
-  at: number;
-  state: MessageState;
-  /** 1 is next; null unless it waits. */
-  position: number | null;
-}
+/** What a person hears of a message besides its answer. */
+export type Notice = { what: 'queued' | 'passed_on' | 'came_too_late' } | { what: 'parked'; reason: string };
 
-interface MessageRow extends Record<string, string | number | null> {
-  n: number;
-  id: string;
-  thread: string;
-  sender: string;
-  text: string;
-  turn: number;
-  incident: string | null;
-  at: number;
-  state: MessageState;
-}
+/** What the store has to know of a performed effect: the incident that has the turn, or the word of a run. */
+export type EffectOutcome = { incident: string | null } | { steered: 'accepted' | 'ended' } | null;
 
-/** The messages of one group, kept in order, and whose turn it is. */
+/** The messages of one group, kept in order: whose turn it is, and which go to a run that is going on. */
 export class GroupQueueStore {
   readonly outbox: Outbox;
   readonly projections: ProjectionQueue;
+  readonly #messages: GroupMessages;
+  readonly #steering: Steering;
   readonly #sql: Sql;
   readonly #group: string;
   readonly #maxConcurrent: number;
@@ -46,142 +41,317 @@ export class GroupQueueStore {
     this.#changed = changed;
     this.outbox = new Outbox(sql);
     this.projections = new ProjectionQueue(sql);
+    this.#messages = new GroupMessages(sql, group);
+    this.#steering = new Steering(this.#messages, this.outbox);
   }
 
-  /** `show`: the group has a chat, where the message is to appear. A known id changes nothing. */
+  /** `show`: it is to appear in the group's chat. A known id changes nothing. */
   enqueue(
     message: GroupMessage & { at: number },
     show: boolean,
+    nowMs: number,
   ): { state: 'active' | 'waiting' | 'noted'; position: number } {
-    if (this.get(message.id) === null) {
-      this.#sql.transaction(() => {
-        const state: MessageState = message.turn ? 'waiting' : 'noted';
-        this.#sql.run(
-          `INSERT INTO messages (id, thread, sender, text, turn, incident, at, state)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-          message.id,
-          message.thread,
-          message.from,
-          message.text,
-          message.turn ? 1 : 0,
-          message.incident,
-          message.at,
-          state,
-        );
-        if (show && !message.isShown)
-          this.outbox.add(
-            { key: `show:${message.id}`, kind: 'show', lane: 'show', body: message.id },
-            message.at,
-          );
-        this.#grant(message.at);
-        this.#changed();
+    if (this.row(message.id) === null)
+      this.#change(nowMs, () => {
+        const { priority = 2, turn } = message;
+        this.#add({ ...message, priority, turn: turn ? 1 : 0 }, turn ? 'waiting' : 'noted', nowMs);
+        if (show && !message.isShown) this.#show(message.id, nowMs);
       });
-    }
-    const stored = this.get(message.id);
-    if (stored === null) throw new Error(`message ${message.id} was not kept`);
-    const state = stored.state === 'done' ? 'noted' : stored.state;
-    return { state, position: stored.position ?? 0 };
+    const { state } = this.#known(message.id);
+    return state === 'waiting' || state === 'active'
+      ? { state, position: this.position(message.id) ?? 0 }
+      : { state: 'noted', position: 0 };
   }
 
-  endTurn(message: string, at: number): void {
-    this.#sql.transaction(() => {
-      this.#sql.run(
-        `UPDATE messages SET state = 'done', ended_at = ? WHERE id = ? AND state IN ('waiting', 'active')`,
-        at,
-        message,
-      );
-      this.#grant(at);
-      this.#changed();
+  /** What a person says to the group's agent: for the run that is going on, else for a turn of its own. */
+  say(message: PersonMessage, show: boolean, nowMs: number): { state: MessageState; position: number } {
+    if (this.row(message.id) === null)
+      this.#change(nowMs, () => {
+        const joined = message.isOwnTask ? null : this.#steering.turnFor(message.thread);
+        const row = { ...message, turn: 1, incident: null };
+        this.#add(row, joined === null ? 'waiting' : 'steering', nowMs);
+        if (show) this.#show(message.id, nowMs);
+        if (joined !== null) this.#steering.join(message.id, joined, nowMs);
+        this.#grant(nowMs);
+        if (this.#known(message.id).state === 'waiting') this.#tell(message.id, { what: 'queued' }, nowMs);
+      });
+    return { state: this.#known(message.id).state, position: this.position(message.id) ?? 0 };
+  }
+
+  /** `failed`: why its work came to nothing for good. */
+  endTurn(id: string, at: number, failed: string | null = null): void {
+    this.#change(at, () => this.#end(id, at, failed));
+  }
+
+  /** The incident of an active turn begins this run for it: what is for the turn goes there. */
+  runBegins(incident: string, run: string, nowMs: number): void {
+    this.#change(nowMs, () => this.#steering.runBegins(incident, run, nowMs));
+  }
+
+  /** The run's model was given it. */
+  seen(id: string, run: string, nowMs: number): void {
+    this.#change(nowMs, () => this.#steering.seen(id, run, nowMs));
+  }
+
+  /** A waiting one never runs; of an active one the incident ends the run and gives the turn back. */
+  cancel(id: string, by: string, nowMs: number): CancelAnswer {
+    const row = this.row(id);
+    if (row === null) return { status: 'unknown' };
+    if (
+      row.state === 'noted' ||
+      row.state === 'done' ||
+      row.state === 'canceled' ||
+      this.#steering.isWithRun(row)
+    )
+      return { status: 'too_late', state: row.state };
+    const isActive = row.state === 'active';
+    this.#change(nowMs, () => {
+      const reason = `canceled by ${by}`;
+      this.#messages.set(id, { canceled_by: by, reason });
+      if (!isActive) this.#messages.set(id, { state: 'canceled', ended_at: nowMs });
+      if (row.state === 'parked') this.#letter(row, { state: 'replayed', tries: 0, error: reason }, nowMs);
+      if (isActive || row.incident !== null)
+        this.outbox.add(
+          { key: `cancel:${id}:${row.round}`, kind: 'cancel', lane: turnLane(id), body: id },
+          nowMs,
+        );
     });
+    return { status: isActive ? 'canceling' : 'canceled', text: row.text };
   }
 
-  redact(incident: string, text: string): void {
-    this.#sql.run(
-      `UPDATE messages SET text = replace(text, ?, '(deleted)') WHERE incident = ? AND instr(text, ?) > 0`,
-      text,
-      incident,
-      text,
-    );
-  }
-
-  done(key: string): void {
-    this.#sql.transaction(() => {
-      this.outbox.done(key);
-      this.#changed();
-    });
-  }
-
-  fail(key: string, failure: Failure): void {
-    this.#sql.transaction(() => {
-      if (this.outbox.fail(key, failure).kind === 'dead') this.#bury(key, failure);
-      this.#changed();
-    });
-  }
-
-  retry(key: string, at: number): boolean {
+  /** As `cancel`, of a person's newest open message in a thread. A command that is repeated gets its first answer. */
+  cancelNewest(command: string, thread: string, by: string, nowMs: number): CancelAnswer {
+    const known = this.#sql.all<{ answer: string }>('SELECT answer FROM commands WHERE id = ?', command)[0];
+    if (known) return JSON.parse(known.answer) as CancelAnswer;
     return this.#sql.transaction(() => {
-      const revived = this.outbox.revive(key, at);
-      this.#changed();
-      return revived;
+      const row = this.#messages.newestOpen(thread);
+      const answer: CancelAnswer = row === null ? { status: 'unknown' } : this.cancel(row.id, by, nowMs);
+      this.#sql.run('INSERT INTO commands (id, answer) VALUES (?, ?)', command, JSON.stringify(answer));
+      return answer;
     });
+  }
+
+  succeeded({ key, body }: OutboxItem, outcome: EffectOutcome, nowMs: number): void {
+    this.#change(nowMs, () => {
+      this.outbox.done(key);
+      if (outcome === null) return;
+      const id = messageOf(body);
+      if ('steered' in outcome) {
+        if (outcome.steered === 'accepted') this.#tell(id, { what: 'passed_on' }, nowMs);
+      } else if (outcome.incident !== null) this.#messages.set(id, { incident: outcome.incident });
+      // Nobody waits for this turn any more: it ends at once, so that it blocks no one.
+      else this.#end(id, nowMs, null);
+    });
+  }
+
+  fail({ key, kind, body }: OutboxItem, failure: Failure): void {
+    this.#change(failure.nowMs, () => {
+      if (this.outbox.fail(key, failure).kind !== 'dead') return;
+      const row = this.row(messageOf(body));
+      if (row === null || kind === 'look') return;
+      const { nowMs, error } = failure;
+      const tries = this.outbox.get(key)?.tries ?? 0;
+      if (kind === 'steer') this.#toOwnTurn(row, nowMs);
+      else this.#letter(row, { key, kind, state: 'dead', tries, error }, nowMs);
+      if (kind === 'grant' && row.state === 'active') this.#park(row, error, nowMs);
+      if (kind === 'cancel' && row.state === 'active') this.#end(row.id, nowMs, null);
+    });
+  }
+
+  /** Gives a dead effect its tries back; a parked message takes its place in the line again. */
+  retry(key: string, nowMs: number): boolean {
+    const item = this.outbox.get(key);
+    const row = item === null ? null : this.row(messageOf(item.body));
+    if (item === null || row === null) return false;
+    const isTurn = item.kind === 'grant';
+    if (isTurn ? row.state !== 'parked' || key !== grantKey(row) : item.state !== 'dead') return false;
+    const { kind, tries } = item;
+    this.#change(nowMs, () => {
+      this.#letter(
+        row,
+        { key, kind, state: 'replayed', tries, error: item.error ?? row.reason ?? '' },
+        nowMs,
+      );
+      if (!isTurn) this.outbox.revive(key, nowMs);
+      else {
+        const round = row.round + 1;
+        this.#messages.set(row.id, {
+          state: 'waiting',
+          round,
+          queued_at: nowMs,
+          ended_at: null,
+          reason: null,
+        });
+      }
+    });
+    return true;
+  }
+
+  /** When an active turn is looked after next. */
+  nextLookAt(): number | null {
+    const due = this.#messages.active().map(lookAt);
+    return due.length === 0 ? null : Math.min(...due);
+  }
+
+  /** A turn that is held for very long may have lost who would end it: its incident is asked once more. */
+  look(nowMs: number): void {
+    const due = this.#messages.active().filter((row) => lookAt(row) <= nowMs);
+    if (due.length === 0) return;
+    this.#change(nowMs, () => {
+      for (const { id } of due) {
+        this.#messages.set(id, { looked_at: nowMs });
+        this.outbox.add({ key: `look:${id}:${nowMs}`, kind: 'look', lane: null, body: id }, nowMs);
+      }
+    });
+  }
+
+  row(id: string): MessageRow | null {
+    return this.#messages.row(id);
   }
 
   get(id: string): StoredMessage | null {
-    const row = this.#sql.all<MessageRow>('SELECT * FROM messages WHERE id = ?', id)[0];
-    return row ? this.#messageOf(row) : null;
+    const row = this.row(id);
+    return row === null ? null : shownMessage(this.#group, row, this.position(id));
   }
 
-  /** Newest first; `before` is the cursor of the page before. */
+  /** 1 is next; null unless it waits. */
+  position(id: string): number | null {
+    return this.row(id)?.state === 'waiting' ? this.#messages.position(id) : null;
+  }
+
   messages(before: number | null, limit: number): StoredMessage[] {
-    return this.#sql
-      .all<MessageRow>(
-        'SELECT * FROM messages WHERE n < ? ORDER BY n DESC LIMIT ?',
-        before ?? Number.MAX_SAFE_INTEGER,
-        limit,
-      )
-      .map((row) => this.#messageOf(row));
+    return this.#messages.page(before, limit);
   }
 
-  #grant(at: number): void {
-    const turns = this.#sql.all<Turn & Record<string, string>>(
-      `SELECT id, thread, state FROM messages WHERE state IN ('waiting', 'active') ORDER BY n`,
+  counts(): { waiting: number; active: number; parked: number; maxConcurrent: number } {
+    const [waiting, active, parked] = (['waiting', 'active', 'parked'] as const).map((state) =>
+      this.#messages.count(state),
     );
-    for (const id of decideTurns(turns, this.#maxConcurrent)) {
-      this.#sql.run(`UPDATE messages SET state = 'active' WHERE id = ?`, id);
-      this.outbox.add({ key: `grant:${id}`, kind: 'grant', lane: null, body: id }, at);
-    }
+    return {
+      waiting: waiting ?? 0,
+      active: active ?? 0,
+      parked: parked ?? 0,
+      maxConcurrent: this.#maxConcurrent,
+    };
   }
 
-  #bury(key: string, failure: Failure): void {
-    const item = this.outbox.get(key);
-    if (item === null) return;
-    this.projections.add({
-      table: 'dead_letters',
-      row: {
-        id: `group:${this.#group}:${key}`,
-        seq: failure.nowMs,
-        objectType: 'group_queue',
-        object: this.#group,
-        key,
-        kind: item.kind,
-        incident: this.get(item.body)?.incident ?? null,
-        state: 'dead',
-        tries: item.tries,
-        error: failure.error,
-        body: item.body,
-        at: failure.nowMs,
-      },
+  redact(incident: string, text: string): void {
+    this.#messages.redact(incident, text);
+  }
+
+  #known(id: string): MessageRow {
+    const row = this.row(id);
+    if (row === null) throw new Error(`message ${id} was not kept`);
+    return row;
+  }
+
+  #add(
+    message: Pick<MessageRow, 'id' | 'thread' | 'text' | 'turn' | 'incident' | 'at' | 'priority'> & {
+      from: string;
+      reply?: PersonMessage['reply'];
+      attachment?: string | null;
+    },
+    state: MessageState,
+    nowMs: number,
+  ): void {
+    const { id, thread, from, text, turn, incident, at, priority, reply, attachment = null } = message;
+    this.#messages.add({
+      id,
+      thread,
+      sender: from,
+      text,
+      turn,
+      incident,
+      at,
+      state,
+      queued_at: nowMs,
+      priority,
+      reply: reply ? JSON.stringify(reply) : null,
+      attachment,
     });
   }
 
-  #messageOf({ sender, turn, ended_at: _, ...row }: MessageRow): StoredMessage {
-    const position =
-      row.state === 'waiting'
-        ? (this.#sql.all<{ c: number }>(
-            `SELECT count(*) AS c FROM messages WHERE state = 'waiting' AND n <= ?`,
-            row.n,
-          )[0]?.c ?? 0)
-        : null;
-    return { ...row, group: this.#group, from: sender, turn: turn === 1, position };
+  #show(id: string, nowMs: number): void {
+    this.outbox.add({ key: `show:${id}`, kind: 'show', lane: 'chat', body: id }, nowMs);
+  }
+
+  /** To a person who waits, once, in the order of what happened. */
+  #tell(id: string, notice: Notice, nowMs: number): void {
+    const { reply, round } = this.#known(id);
+    if (reply === null) return;
+    const key = `tell:${id}:${notice.what}:${round}`;
+    this.outbox.add({ key, kind: 'tell', lane: 'chat', body: JSON.stringify({ id, ...notice }) }, nowMs);
+  }
+
+  /** A person's message whose work failed can be replayed; what an incident asked for is the incident's to say. */
+  #end(id: string, at: number, failed: string | null): void {
+    const row = this.row(id);
+    if (row?.state !== 'active' && row?.state !== 'waiting') return;
+    const isCanceled = row.canceled_by !== null;
+    const isParked = !isCanceled && failed !== null && row.reply !== null;
+    const state = isCanceled ? 'canceled' : isParked ? 'parked' : 'done';
+    this.#messages.set(id, { state, ended_at: at, reason: isCanceled ? row.reason : failed });
+    if (isParked) this.#letter(row, { state: 'dead', tries: row.round, error: failed }, at);
+    for (const left of this.#steering.leftBy(id)) this.#toOwnTurn(left, at);
+  }
+
+  #park(row: MessageRow, error: string, nowMs: number): void {
+    this.#messages.set(row.id, { state: 'parked', ended_at: nowMs, reason: error });
+    this.#tell(row.id, { what: 'parked', reason: error }, nowMs);
+    for (const left of this.#steering.leftBy(row.id)) this.#toOwnTurn(left, nowMs);
+  }
+
+  #toOwnTurn(row: MessageRow, nowMs: number): void {
+    if (row.state !== 'steering') return;
+    this.#messages.set(row.id, { state: 'waiting', steers: null, queued_at: nowMs });
+    this.#tell(row.id, { what: 'came_too_late' }, nowMs);
+  }
+
+  #grant(nowMs: number): void {
+    if (this.#messages.count('active') >= this.#maxConcurrent) return;
+    for (const id of decideTurns(this.#messages.turns(), this.#maxConcurrent)) {
+      this.#messages.set(id, { state: 'active', granted_at: nowMs });
+      this.outbox.add({ key: grantKey(this.#known(id)), kind: 'grant', lane: turnLane(id), body: id }, nowMs);
+    }
+  }
+
+  #letter(
+    row: MessageRow,
+    letter: { key?: string; kind?: string; state: 'dead' | 'replayed'; tries: number; error: string },
+    at: number,
+  ): void {
+    this.projections.add(
+      deadLetterOf(this.#group, row, { key: grantKey(row), kind: 'grant', ...letter, at }),
+    );
+  }
+
+  /** One transaction; what became free is granted, and the row of the next look follows. */
+  #change(nowMs: number, work: () => void): void {
+    this.#sql.transaction(() => {
+      work();
+      this.#grant(nowMs);
+      this.#projectLook();
+      this.#changed();
+    });
+  }
+
+  #projectLook(): void {
+    const dueAt = this.nextLookAt();
+    const known = this.#sql.all<{ seq: number; due_at: number | null }>('SELECT seq, due_at FROM look')[0];
+    if ((known?.due_at ?? null) === dueAt) return;
+    const seq = (known?.seq ?? 0) + 1;
+    this.#sql.run('INSERT OR REPLACE INTO look (one, seq, due_at) VALUES (1, ?, ?)', seq, dueAt);
+    const row = { objectType: 'group_queue', object: this.#group, name: 'look', seq, dueAt };
+    this.projections.add({ table: 'timers', row });
   }
 }
+
+const lookAt = ({ looked_at, granted_at, at }: MessageRow): number =>
+  Math.ceil(((looked_at ?? granted_at ?? at) + LOOK_AFTER_MS) / LOOK_STEP_MS) * LOOK_STEP_MS;
+
+/** What is said to a turn's incident comes in order. */
+const turnLane = (id: string): string => `turn:${id}`;
+
+/** An effect's body is its message's id, or JSON that names it. */
+const messageOf = (body: string): string =>
+  body.startsWith('{') ? (JSON.parse(body) as { id: string }).id : body;

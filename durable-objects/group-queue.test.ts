@@ -1,10 +1,7 @@
-import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { migrateDatabase } from '../workers/test/database.ts';
 import { Outside, until } from '../workers/test/outside.ts';
-import { GroupQueueStore } from './group-queue-store.ts';
-import { sqlOf } from './sql.ts';
 import { groupQueueStub } from './stubs.ts';
 
 let outside: Outside;
@@ -28,54 +25,6 @@ const message = (id: string, thread: string, change = {}) => ({
   incident: 'inc_x',
   at: 1,
   ...change,
-});
-
-let count = 0;
-async function withQueue(check: (queue: GroupQueueStore) => void): Promise<void> {
-  count += 1;
-  await runInDurableObject(env.GROUP_QUEUE.getByName(`queue-${count}`), async (_, state) => {
-    check(new GroupQueueStore(sqlOf(state.storage), 'cody', 2, () => {}));
-    await state.storage.deleteAlarm();
-  });
-}
-
-describe('turns', () => {
-  test('go one at a time per thread; ending one grants the next of its thread', () =>
-    withQueue((queue) => {
-      expect(queue.enqueue(message('a', 't'), false)).toEqual({ state: 'active', position: 0 });
-      expect(queue.enqueue(message('b', 't'), false)).toEqual({ state: 'waiting', position: 1 });
-      expect(queue.enqueue(message('c', 'u'), false)).toEqual({ state: 'active', position: 0 });
-      expect(queue.enqueue(message('d', 'v'), false)).toEqual({ state: 'waiting', position: 2 });
-      queue.endTurn('a', 2);
-      expect(queue.get('b')?.state).toBe('active');
-      expect(queue.get('d')).toMatchObject({ state: 'waiting', position: 1 });
-      queue.endTurn('c', 3);
-      queue.endTurn('c', 3);
-      expect(queue.get('d')?.state).toBe('active');
-      expect(queue.outbox.items().map(({ key }) => key)).toEqual([
-        'grant:a',
-        'grant:c',
-        'grant:b',
-        'grant:d',
-      ]);
-    }));
-
-  test('a message that is sent again is the same message', () =>
-    withQueue((queue) => {
-      queue.enqueue(message('a', 't'), true);
-      queue.enqueue(message('a', 't', { text: 'other' }), true);
-      expect(queue.messages(null, 10)).toMatchObject([{ text: 'text of a' }]);
-      expect(queue.outbox.items()).toHaveLength(2);
-    }));
-
-  test('what asks for no turn is kept and blocks nobody', () =>
-    withQueue((queue) => {
-      expect(queue.enqueue(message('a', 't', { turn: false }), false)).toEqual({
-        state: 'noted',
-        position: 0,
-      });
-      expect(queue.enqueue(message('b', 't'), false).state).toBe('active');
-    }));
 });
 
 test('messages appear in the group’s chat, escaped and in order; pages go back in time', async () => {

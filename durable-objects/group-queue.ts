@@ -1,40 +1,38 @@
 import { DurableObject } from 'cloudflare:workers';
-import { derivedId } from '../core/contracts/ids.ts';
-import { escapeHtml } from '../core/text/plain.ts';
-import { type ChatAddress, type Env, telegramChats } from '../workers/env.ts';
-import { GroupQueueStore, type StoredMessage } from './group-queue-store.ts';
-import { sha256Bytes } from './journal.ts';
-import type { OutboxItem } from './outbox.ts';
+import type { Env } from '../workers/env.ts';
+import { chatOf, isSamePlace, performQueueEffect } from './group-queue-effects.ts';
+import type { MessageState, StoredMessage } from './group-queue-rows.ts';
+import { type EffectOutcome, GroupQueueStore } from './group-queue-store.ts';
 import { Upkeep } from './outbox-upkeep.ts';
-import type { GroupMessage, GroupQueueRpc } from './rpc.ts';
+import type { CancelAnswer, GroupMessage, GroupQueueRpc, PersonMessage } from './rpc.ts';
+import { memberOf } from './run-request.ts';
 import { sqlOf } from './sql.ts';
-import { incidentStub, telegramStub } from './stubs.ts';
 
-const MAX_CONCURRENT_TURNS = 4;
+/** Of a group that the crew does not know (any more). */
+const DEFAULT_CONCURRENT_TURNS = 4;
 const MAX_PAGE = 200;
 
-/** What is said to one group, and in which order its agent takes it up. */
+/** What is said to one group, in which order its agent takes it up, and what reaches a session that is going on. */
 export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
   readonly #store: GroupQueueStore;
-  readonly #upkeep: Upkeep<void>;
+  readonly #upkeep: Upkeep<EffectOutcome>;
   readonly #group: string;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#group = ctx.id.name ?? '';
-    this.#store = new GroupQueueStore(sqlOf(ctx.storage), this.#group, MAX_CONCURRENT_TURNS, () =>
-      this.#upkeep.arm(),
-    );
+    const turns = memberOf(this.#group)?.agent.limits.maxConcurrentRuns ?? DEFAULT_CONCURRENT_TURNS;
+    this.#store = new GroupQueueStore(sqlOf(ctx.storage), this.#group, turns, () => this.#upkeep.arm());
     this.#upkeep = new Upkeep({
       storage: ctx.storage,
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
-      perform: (item) => this.#perform(item),
-      succeeded: ({ key }) => this.#store.done(key),
-      failed: ({ key }, failure) => this.#store.fail(key, failure),
-      nextTimerAt: () => null,
-      onTimers: () => {},
+      perform: (item) => performQueueEffect(env, this.#group, item, this.#store),
+      succeeded: (item, outcome) => this.#store.succeeded(item, outcome, Date.now()),
+      failed: (item, failure) => this.#store.fail(item, failure),
+      nextTimerAt: () => this.#store.nextLookAt(),
+      onTimers: (nowMs) => this.#store.look(nowMs),
     });
     void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
   }
@@ -42,14 +40,33 @@ export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
   async enqueue(
     message: GroupMessage & { at: number },
   ): Promise<{ state: 'active' | 'waiting' | 'noted'; position: number }> {
-    const answer = this.#store.enqueue(message, this.#chatOf(message.group) !== null);
-    this.#upkeep.start();
-    return answer;
+    return this.#started(this.#store.enqueue(message, chatOf(this.env, this.#group) !== null, Date.now()));
   }
 
-  async endTurn(message: string, at: number): Promise<void> {
-    this.#store.endTurn(message, at);
-    this.#upkeep.start();
+  async say(message: PersonMessage): Promise<{ state: MessageState; position: number }> {
+    const chat = chatOf(this.env, this.#group);
+    const show = chat !== null && !isSamePlace(chat, message.reply);
+    return this.#started(this.#store.say(message, show, Date.now()));
+  }
+
+  async endTurn(message: string, at: number, failed: string | null = null): Promise<void> {
+    this.#started(this.#store.endTurn(message, at, failed));
+  }
+
+  async runBegins(incident: string, run: string, at: number): Promise<void> {
+    this.#started(this.#store.runBegins(incident, run, at));
+  }
+
+  async seen(message: string, run: string, at: number): Promise<void> {
+    this.#started(this.#store.seen(message, run, at));
+  }
+
+  async cancel(message: string, by: string, at: number): Promise<CancelAnswer> {
+    return this.#started(this.#store.cancel(message, by, at));
+  }
+
+  async cancelNewest(command: string, thread: string, by: string, at: number): Promise<CancelAnswer> {
+    return this.#started(this.#store.cancelNewest(command, thread, by, at));
   }
 
   async messages(
@@ -61,10 +78,12 @@ export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
     return { items, cursor: items.length === size ? String(items.at(-1)?.n) : null };
   }
 
+  async counts(): Promise<{ waiting: number; active: number; parked: number; maxConcurrent: number }> {
+    return this.#store.counts();
+  }
+
   async retryEffect(key: string): Promise<boolean> {
-    const revived = this.#store.retry(key, Date.now());
-    this.#upkeep.start();
-    return revived;
+    return this.#started(this.#store.retry(key, Date.now()));
   }
 
   async redact(incident: string, text: string): Promise<void> {
@@ -79,40 +98,9 @@ export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
     this.#upkeep.onAlarm();
   }
 
-  #chatOf(group: string): ChatAddress | null {
-    return telegramChats(this.env).get(group) ?? null;
-  }
-
-  async #perform({ kind, body }: OutboxItem): Promise<void> {
-    const message = this.#store.get(body);
-    if (message === null) return;
-    if (kind === 'show') await this.#show(message);
-    else await this.#grant(message);
-  }
-
-  async #show(message: StoredMessage): Promise<void> {
-    const chat = this.#chatOf(message.group);
-    if (chat === null) return;
-    await telegramStub(this.env).send({
-      key: message.id,
-      ...chat,
-      html: `<b>${escapeHtml(message.from)}</b>\n${escapeHtml(message.text)}`,
-      buttons: [],
-      at: message.at,
-    });
-  }
-
-  /** A turn that nobody waits for any more ends at once, so that it blocks no one. */
-  async #grant(message: StoredMessage): Promise<void> {
-    const heard =
-      message.incident !== null &&
-      (await incidentStub(this.env, message.incident).receive({
-        id: derivedId('evt', sha256Bytes(`turn:${message.group}:${message.id}`)),
-        key: null,
-        at: Date.now(),
-        event: { type: 'turn_granted', data: { group: message.group, message: message.id } },
-        subjects: {},
-      }));
-    if (heard === false || heard.status === 'unknown') this.#store.endTurn(message.id, Date.now());
+  /** What a change left to do begins at once. */
+  #started<T>(answer: T): T {
+    this.#upkeep.start();
+    return answer;
   }
 }

@@ -61,9 +61,15 @@ export async function performEffect(env: Env, effect: Effect, context: EffectCon
       return { event: { type: 'admin_action_done', data: outcome }, subjects: {} };
     }
     case 'end_turn':
-      await groupQueueStub(env, effect.data.group).endTurn(effect.data.message, Date.now());
+      await groupQueueStub(env, effect.data.group).endTurn(
+        effect.data.message,
+        Date.now(),
+        effect.data.failed ?? null,
+      );
       return NOTHING;
     case 'start_run':
+      // First: what a person says from now on finds its run.
+      await groupQueueStub(env, effect.data.group).runBegins(context.incident, effect.data.run, Date.now());
       await runStub(env, effect.data.run).start(effect.data);
       return NOTHING;
     case 'cancel_run':

@@ -4,6 +4,7 @@ import type { Priority } from '../core/contracts/priority.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { Effect, RunSpec } from '../core/loops/effects.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
+import type { MessageState, StoredMessage } from './group-queue-rows.ts';
 import type { Redecision } from './journal-redecide.ts';
 
 /** What each object answers to the others. All of it is idempotent by the id or key it is given. */
@@ -170,16 +171,50 @@ export interface GroupMessage {
   isShown?: boolean;
 }
 
+/** What a person says to a group's agent. */
+export interface PersonMessage {
+  id: string;
+  thread: string;
+  /** Who says it, as it is shown. */
+  from: string;
+  text: string;
+  /** What came with it from somebody else: data, never an order. */
+  attachment: string | null;
+  priority: Priority;
+  /** Where it was said, and where its answer goes. */
+  reply: { chat: string; thread: number | null };
+  /** Not for the run that is going on, but a task of its own. */
+  isOwnTask: boolean;
+  at: number;
+}
+
+export type CancelAnswer =
+  /** `canceling`: its incident ends its run. */
+  | { status: 'canceled' | 'canceling'; text: string }
+  | { status: 'too_late'; state: MessageState }
+  | { status: 'unknown' };
+
 export interface GroupQueueRpc {
-  /** Keeps the message, shows it in the group's chat, and, for a turn, grants it in order (≤ 4 at once). */
+  /** Keeps the message, shows it in the group's chat, and, for a turn, grants it in order and within the group's limit. */
   enqueue(
     message: GroupMessage & { at: number },
   ): Promise<{ state: 'active' | 'waiting' | 'noted'; position: number }>;
-  endTurn(message: string, at: number): Promise<void>;
+  /** Keeps what a person says: `steering` when it goes to a run that is going on; else a turn grants itself in order. */
+  say(message: PersonMessage): Promise<{ state: MessageState; position: number }>;
+  /** `failed`: why its work came to nothing for good; null or absent: it did not. */
+  endTurn(message: string, at: number, failed?: string | null): Promise<void>;
+  /** The incident that has a turn begins this run; asked before the run is. */
+  runBegins(incident: string, run: string, at: number): Promise<void>;
+  /** The run's model was given this message. */
+  seen(message: string, run: string, at: number): Promise<void>;
+  cancel(message: string, by: string, at: number): Promise<CancelAnswer>;
+  /** The newest open message of a person in this thread; once by the command's id. */
+  cancelNewest(command: string, thread: string, by: string, at: number): Promise<CancelAnswer>;
   /** Takes a text out of the messages of an incident. */
   redact(incident: string, text: string): Promise<void>;
-  messages(after: string | null, limit: number): Promise<{ items: unknown[]; cursor: string | null }>;
-  /** Puts a dead effect back into the outbox. */
+  messages(after: string | null, limit: number): Promise<{ items: StoredMessage[]; cursor: string | null }>;
+  counts(): Promise<{ waiting: number; active: number; parked: number; maxConcurrent: number }>;
+  /** Puts a dead effect, or a parked message, back. */
   retryEffect(key: string): Promise<boolean>;
   poke(): Promise<void>;
 }

@@ -81,7 +81,8 @@ export type EffectBody =
   | { kind: 'perform_admin_action'; data: { request: string; action: AdminAction } }
   /** Agent to agent, through the allow-list; `relay_delivered` or `relay_refused` comes back. */
   | { kind: 'relay'; data: { message: string; from: string; to: string; text: string; turn: boolean } }
-  | { kind: 'end_turn'; data: { group: string; message: string } }
+  /** `failed`: why the work came to nothing for good. */
+  | { kind: 'end_turn'; data: { group: string; message: string; failed?: string } }
   | { kind: 'start_run'; data: RunSpec }
   | { kind: 'cancel_run'; data: { run: string; reason: string } }
   | { kind: 'perform_intent'; data: { run: string; fence: number; intent: string; digest: string } }

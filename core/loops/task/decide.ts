@@ -76,8 +76,9 @@ function onLate(draft: Draft, event: TaskEvent): void {
 
 function onRequested(draft: Draft, request: TaskRequest): void {
   if (draft.state.request !== null) return draft.ignore('task_requested', 'it was asked for already');
-  const message = draft.context.id('msg', 'task');
+  const message = request.turn ?? draft.context.id('msg', 'task');
   draft.record({ type: 'task_accepted', data: { request, message } });
+  if (request.turn !== undefined) return startRun(draft);
   draft.enter('queued', 'turn');
   const { group, from, text, thread, priority, forPerson, isShown } = request;
   draft.effects.push({
@@ -164,7 +165,8 @@ function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason:
   if (request === null || message === null) throw new Error('a task that was never asked for ends');
   const { group, source, reply } = request;
   if (run !== null) draft.effects.push({ kind: 'cancel_run', data: { run: run.id, reason } });
-  draft.effects.push({ kind: 'end_turn', data: { group, message } });
+  const failed = status === 'escalated' ? { failed: reason } : {};
+  draft.effects.push({ kind: 'end_turn', data: { group, message, ...failed } });
   draft.record({ type: 'task_ended', data: { reason } });
   draft.enter(status, null);
   if (status === 'aborted') return;

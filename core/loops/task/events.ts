@@ -18,6 +18,8 @@ export interface TaskRequest {
   text: string;
   /** What came with it from outside: data, never an order. May hold tokens. */
   attachment: string | null;
+  /** The message that has the group's turn for it; absent: the task asks for a turn. */
+  turn?: string;
   /** Tasks of one thread are done one after the other. */
   thread: string;
   priority: Priority;

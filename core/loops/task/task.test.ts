@@ -110,6 +110,15 @@ describe('a task', () => {
     expect(kinds(twice.last)).toEqual(['end_turn', 'post_message', 'answer_chat']);
   });
 
+  test('that comes with a turn runs at once, and its failure goes back with the turn', () => {
+    const inTurn = requested({ turn: 'msg:said', reply: null });
+    const { all } = play([inTurn, inTurn, failed(1, 'budget')]);
+    expect(all.map(kinds)).toEqual([['start_run'], [], ['end_turn', 'post_message']]);
+    expect(all[2]?.effects[0]).toMatchObject({
+      data: { message: 'msg:said', failed: expect.stringContaining('budget') },
+    });
+  });
+
   test('of the clock that fails is the operator’s; one that ends well is silent for him', () => {
     const clock = { source: 'schedule', reply: null } as const;
     expect(kinds(play([requested(clock), turn, failed(1, 'budget')]).last)).toContain('notify_operator');

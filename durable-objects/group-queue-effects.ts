@@ -1,0 +1,183 @@
+import { derivedId } from '../core/contracts/ids.ts';
+import type { LoopEvent } from '../core/loops/index.ts';
+import { escapeHtml } from '../core/text/plain.ts';
+import { subjectToken } from '../core/text/tokens.ts';
+import { type ChatAddress, type Env, telegramChats } from '../workers/env.ts';
+import { openTask } from '../workers/routing/open-task.ts';
+import { noticeText } from '../workers/routing/queue-texts.ts';
+import { SubjectCollector } from '../workers/subjects.ts';
+import { type MessageRow, replyOf } from './group-queue-rows.ts';
+import type { EffectOutcome, GroupQueueStore, Notice } from './group-queue-store.ts';
+import { sha256Bytes } from './journal.ts';
+import type { OutboxItem } from './outbox.ts';
+import { memberOf } from './run-request.ts';
+import { incidentStub, runStub, telegramStub } from './stubs.ts';
+
+type Store = Pick<GroupQueueStore, 'row' | 'position'>;
+
+export const chatOf = (env: Env, group: string): ChatAddress | null => telegramChats(env).get(group) ?? null;
+
+export const isSamePlace = (a: ChatAddress | null, b: ChatAddress): boolean =>
+  a !== null && a.chat === b.chat && (a.thread === null || a.thread === b.thread);
+
+/** Performs one effect of a group's queue. Safe to repeat. Throws what failed outside. */
+export async function performQueueEffect(
+  env: Env,
+  group: string,
+  { key, kind, body }: OutboxItem,
+  store: Store,
+): Promise<EffectOutcome> {
+  switch (kind) {
+    case 'show':
+      await show(env, group, store.row(body));
+      return null;
+    case 'tell':
+      await tell(env, group, key, JSON.parse(body) as Notice & { id: string }, store);
+      return null;
+    case 'grant':
+      return { incident: await grant(env, group, key, store.row(body)) };
+    case 'look':
+      return look(env, group, key, store.row(body));
+    case 'cancel':
+      return cancel(env, key, store.row(body));
+    case 'steer': {
+      const { id, run } = JSON.parse(body) as { id: string; run: string };
+      return steer(env, run, store.row(id));
+    }
+    default:
+      throw new Error(`a group's queue has no effect ${kind}`);
+  }
+}
+
+async function show(env: Env, group: string, message: MessageRow | null): Promise<void> {
+  const chat = chatOf(env, group);
+  if (chat === null || message === null) return;
+  const { id, sender, text, at } = message;
+  await telegramStub(env).send({
+    key: id,
+    ...chat,
+    html: `<b>${escapeHtml(sender)}</b>\n${escapeHtml(text)}`,
+    buttons: [],
+    at,
+  });
+}
+
+async function tell(
+  env: Env,
+  group: string,
+  key: string,
+  notice: Notice & { id: string },
+  store: Store,
+): Promise<void> {
+  const message = store.row(notice.id);
+  const place = message && replyOf(message);
+  if (!place) return;
+  const agent = memberOf(group)?.agent.name ?? group;
+  const html = noticeText(notice, agent, store.position(notice.id));
+  if (html === null) return;
+  await telegramStub(env).send({ key, ...place, html, buttons: [], at: Date.now() });
+}
+
+/** The incident that works in this turn now; null: nobody waits for it any more. */
+async function grant(
+  env: Env,
+  group: string,
+  key: string,
+  message: MessageRow | null,
+): Promise<string | null> {
+  if (message?.state !== 'active' || message.canceled_by !== null) return null;
+  const { id, incident } = message;
+  if (message.reply !== null) return openTaskOf(env, group, message);
+  if (incident === null) return null;
+  const status = await tellIncident(env, incident, key, {
+    type: 'turn_granted',
+    data: { group, message: id },
+  });
+  return status === 'unknown' ? null : incident;
+}
+
+/** A person's message has its turn: the task it asks for begins. Its words are personal: the journal refers to them. */
+async function openTaskOf(env: Env, group: string, message: MessageRow): Promise<string | null> {
+  const { id, round, sender, thread, text, attachment, priority } = message;
+  const place = replyOf(message);
+  const subjects = new SubjectCollector();
+  const token = async (words: string | null): Promise<string | null> => {
+    const ref = await subjects.ref(words);
+    return ref && subjectToken(ref.subject);
+  };
+  const opened = await openTask(
+    env,
+    round === 1 ? id : `${id}:${round}`,
+    {
+      source: 'chat',
+      group,
+      from: sender,
+      title: 'a request in the chat',
+      text: (await token(text)) ?? '',
+      attachment: await token(attachment),
+      turn: id,
+      thread,
+      priority,
+      forPerson: true,
+      reply: place !== null && !isSamePlace(chatOf(env, group), place) ? place : null,
+      isShown: true,
+      schedule: null,
+      parent: null,
+      budgetMicroUsd: null,
+      workspace: null,
+    },
+    subjects.texts,
+    Date.now(),
+  );
+  return opened.status === 'unknown_group' ? null : opened.incident;
+}
+
+/** Asks anew about a turn that is held for long: an incident that needs it no more gives it back. */
+async function look(
+  env: Env,
+  group: string,
+  key: string,
+  message: MessageRow | null,
+): Promise<EffectOutcome> {
+  if (message?.state !== 'active' || message.incident === null) return null;
+  const { id, incident } = message;
+  const status = await tellIncident(env, incident, key, {
+    type: 'turn_granted',
+    data: { group, message: id },
+  });
+  return status === 'unknown' ? { incident: null } : null;
+}
+
+async function cancel(env: Env, key: string, message: MessageRow | null): Promise<EffectOutcome> {
+  if (message === null || message.incident === null) return null;
+  const subjects = new SubjectCollector();
+  const by = await subjects.ref(message.canceled_by ?? 'operator');
+  if (by === null) throw new Error('a cancel without a person');
+  const event: LoopEvent = { type: 'aborted', data: { by, reason: message.reason ?? 'canceled' } };
+  const status = await tellIncident(env, message.incident, key, event, subjects.texts);
+  return status === 'unknown' ? { incident: null } : null;
+}
+
+async function steer(env: Env, run: string, message: MessageRow | null): Promise<EffectOutcome> {
+  if (message?.state !== 'steering') return null;
+  const { id, sender: from, text, at } = message;
+  return { steered: await runStub(env, run).steer({ id, from, text, at }) };
+}
+
+async function tellIncident(
+  env: Env,
+  incident: string,
+  key: string,
+  event: LoopEvent,
+  subjects: SubjectCollector['texts'] = {},
+): Promise<'applied' | 'duplicate' | 'unknown'> {
+  const id = derivedId('evt', sha256Bytes(`queue:${incident}:${key}`));
+  const { status } = await incidentStub(env, incident).receive({
+    id,
+    key: null,
+    at: Date.now(),
+    event,
+    subjects,
+  });
+  return status;
+}
