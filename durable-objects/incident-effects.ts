@@ -116,15 +116,14 @@ async function relay(env: Env, data: DataOf<'relay'>, context: EffectContext): P
     from,
     to,
     message,
+    conversation: context.incident,
     incident: context.incident,
     run: null,
+    text: null,
     at: Date.now(),
   });
   if (!answer.allowed)
-    return {
-      type: 'relay_refused',
-      data: { message, from, to, code: 'route_not_allowed', reason: answer.reason },
-    };
+    return { type: 'relay_refused', data: { message, from, to, code: answer.code, reason: answer.reason } };
   await enqueue(env, { ...data, group: to }, context);
   return { type: 'relay_delivered', data: { message, from, to } };
 }

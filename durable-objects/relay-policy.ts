@@ -1,11 +1,29 @@
 import { DurableObject } from 'cloudflare:workers';
-import type { Env } from '../workers/env.ts';
+import { MAX_HOPS, type RelayRefusalCode } from '../core/relay/decide-relay.ts';
+import { html } from '../core/text/plain.ts';
+import { type Env, SettingError, telegramChats } from '../workers/env.ts';
+import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import { RelayPolicyStore, type RelayRequestFacts, type Route } from './relay-policy-store.ts';
-import type { RelayPolicyRpc } from './rpc.ts';
+import type { RelayAnswer, RelayPolicyRpc } from './rpc.ts';
 import { sqlOf } from './sql.ts';
+import { telegramStub } from './stubs.ts';
 
-/** The allow-list of relay routes. It performs nothing outside; its outbox is empty. */
+interface Cut {
+  from: string;
+  to: string;
+  code: RelayRefusalCode;
+  run: string;
+  incident: string | null;
+}
+
+const WHAT_WAS_CUT: Record<RelayRefusalCode, string> = {
+  route_not_allowed: 'has no route',
+  relay_loop_hops: `went to and fro ${MAX_HOPS} times`,
+  relay_loop_repeated: 'repeated itself within 10 minutes',
+};
+
+/** The allow-list of relay routes, and the end of conversations that go round in circles. */
 export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
   readonly #store: RelayPolicyStore;
   readonly #upkeep: Upkeep<void>;
@@ -18,9 +36,9 @@ export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
-      perform: async () => {},
-      succeeded: () => {},
-      failed: () => {},
+      perform: (item) => this.#tellOperator(item),
+      succeeded: ({ key }) => this.#store.done(key),
+      failed: ({ key }, failure) => this.#store.fail(key, failure),
       nextTimerAt: () => null,
       onTimers: () => {},
     });
@@ -31,7 +49,7 @@ export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
     return this.#store.allows(from, to);
   }
 
-  async ask(request: RelayRequestFacts): Promise<{ allowed: true } | { allowed: false; reason: string }> {
+  async ask(request: RelayRequestFacts): Promise<RelayAnswer> {
     const answer = this.#store.ask(request);
     this.#upkeep.start();
     return answer;
@@ -52,7 +70,29 @@ export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
     return removed;
   }
 
+  async retryEffect(key: string): Promise<boolean> {
+    const revived = this.#store.retry(key, Date.now());
+    this.#upkeep.start();
+    return revived;
+  }
+
   override async alarm(): Promise<void> {
     this.#upkeep.onAlarm();
+  }
+
+  /** A safety alert (row B5), once per cut. */
+  async #tellOperator({ key, body }: OutboxItem): Promise<void> {
+    const operator = telegramChats(this.env).get('operator');
+    if (!operator)
+      throw new SettingError('OPERATOR_TELEGRAM_ID', 'is not set, so the operator cannot be told; set it');
+    const { from, to, code, run, incident } = JSON.parse(body) as Cut;
+    const where = incident === null ? '' : `, incident <code>${html(incident)}</code>`;
+    await telegramStub(this.env).send({
+      key: `relay-policy:${key}`,
+      ...operator,
+      html: `⚠️ <b>Safety alert</b> (agents in a loop): ${html(from)} → ${html(to)} ${WHAT_WAS_CUT[code]}; the message was refused.\nrun <code>${html(run)}</code>${where}`,
+      buttons: [],
+      at: Date.now(),
+    });
   }
 }

@@ -7,6 +7,8 @@ const problems = {
   wrong_runner: { status: 403, title: 'This key does not speak for that runner' },
   not_its_run: { status: 403, title: 'That runner never held this run' },
   route_not_allowed: { status: 403, title: 'No relay route leads there' },
+  relay_loop_hops: { status: 403, title: 'The agents only answer each other' },
+  relay_loop_repeated: { status: 403, title: 'The same was said before' },
   not_found: { status: 404, title: 'No such thing' },
   stale_fence: { status: 409, title: 'A newer lease exists' },
   conflict: { status: 409, title: 'The state does not allow that' },

@@ -40,13 +40,23 @@ runnerRelay.post('/relay', async (c) => {
   const message = derivedId('msg', await sha256(utf8(`relay/${run}/${key}`)));
   const incident = await runStub(c.env, run).incident();
   const from = lease.group;
-  const answer = await relayPolicyStub(c.env).ask({ from, to, message, incident, run, at });
-  if (!answer.allowed) return problemResponse('route_not_allowed', answer.reason);
+  const conversation = incident ?? run;
+  const answer = await relayPolicyStub(c.env).ask({
+    from,
+    to,
+    message,
+    conversation,
+    incident,
+    run,
+    text,
+    at,
+  });
+  if (!answer.allowed) return problemResponse(answer.code, answer.reason);
 
   await groupQueueStub(c.env, to).enqueue({
     id: message,
     group: to,
-    thread: incident ?? run,
+    thread: conversation,
     from,
     text,
     turn: false,

@@ -2,6 +2,7 @@ import {
   groupQueueStub,
   inboxByName,
   incidentStub,
+  relayPolicyStub,
   runStub,
   telegramStub,
 } from '../../durable-objects/stubs.ts';
@@ -30,6 +31,8 @@ export async function replayDeadLetter(
       return groupQueueStub(env, object).retryEffect(key);
     case 'run':
       return runStub(env, object).retryEffect(key);
+    case 'relay_policy':
+      return relayPolicyStub(env).retryEffect(key);
     default:
       return false;
   }
