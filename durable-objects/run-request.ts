@@ -68,6 +68,7 @@ export function runRequestOf(
     routes: agent.egress,
     credentials: agent.credentials,
     tools: rerun === null ? agent.tools : agent.tools.filter((tool) => !OUTWARD.includes(tool)),
+    result: spec.purpose === 'task' ? 'report' : 'fix',
     imageDigest: rerun?.imageDigest ?? null,
     estimateMs: Math.min(ESTIMATE_MS, Math.ceil((agent.limits.wallClockMs * 2) / 3)),
     checkpoint,

@@ -1,5 +1,6 @@
 import { newId } from '../core/contracts/ids.ts';
 import type { PersonRef } from '../core/contracts/person.ts';
+import { subjectToken } from '../core/text/tokens.ts';
 import { hexOf, sha256Of } from './artifacts.ts';
 
 /** Personal texts that an event refers to, on their way into the subject table of the object it goes to. */
@@ -9,6 +10,12 @@ export type SubjectTexts = Record<string, { text: string; salt: string }>;
 export class SubjectCollector {
   readonly texts: SubjectTexts = {};
   readonly #known = new Map<string, PersonRef>();
+
+  /** A text as a token, for a place where tokens are resolved when it is used. */
+  async token(text: string): Promise<string> {
+    const ref = await this.ref(text);
+    return ref === null ? '' : subjectToken(ref.subject);
+  }
 
   async ref(text: string | null | undefined): Promise<PersonRef | null> {
     if (!text) return null;

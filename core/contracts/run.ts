@@ -59,6 +59,8 @@ export const runRequestSchema = z.object({
   /** Credential names the gateway may use for it. */
   credentials: z.array(z.string()),
   tools: z.array(z.string()),
+  /** Which contract its `report` is held to. */
+  result: z.enum(['fix', 'report']).default('fix'),
   hostRights: hostRightsSchema.default({ hosts: [], reversible: [] }),
   /** How long it should take; the operator hears when it takes much longer. */
   estimateMs: z.number().int().positive().nullable().default(null),

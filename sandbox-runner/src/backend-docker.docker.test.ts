@@ -76,6 +76,7 @@ const specOf = (over: Partial<SandboxSpec> = {}): SandboxSpec => ({
   budgetUsd: 1,
   maxTurns: 20,
   timeoutMs: 120_000,
+  result: 'fix',
   charter: 'You are Cody, a developer.',
   prompt: 'Look around.',
   workspace: {

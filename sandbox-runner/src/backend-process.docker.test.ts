@@ -48,6 +48,7 @@ async function backendWith(turns: Turn[]) {
         budgetUsd: 1,
         maxTurns: 5,
         timeoutMs,
+        result: 'fix',
         charter: 'You are Cody.',
         prompt: 'The commit is at /workspace/repo.',
         workspace: {

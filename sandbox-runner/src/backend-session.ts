@@ -35,6 +35,7 @@ export function taskOf(spec: SandboxSpec, folder: string, auxiliaryModel: string
     workspace: workspaceOf(spec, folder),
     identity: spec.identity,
     tools: spec.tools,
+    result: spec.result,
     checkpoint: checkpointOf(spec),
   };
 }

@@ -57,6 +57,7 @@ async function play(turns: Turn[], judge: (event: SandboxEvent) => EventAnswer) 
         budgetUsd: 1,
         maxTurns: 20,
         timeoutMs: 120_000,
+        result: 'fix',
         charter: 'You are Cody.',
         prompt: 'Work.',
         workspace: {

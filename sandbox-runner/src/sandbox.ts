@@ -44,6 +44,7 @@ export interface SandboxSpec {
   /** Credentials, by name, that the gateway may add for this run. */
   credentials: string[];
   tools: string[];
+  result: 'fix' | 'report';
   /** The runner's own bare mirror of the repository, with the commit in it; asked when it is needed, never without one. */
   mirror: () => Promise<string>;
   /** Another image than today's, by its digest. */

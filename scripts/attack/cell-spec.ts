@@ -88,5 +88,6 @@ export const newSpec = (run: string, commit: string, mirror: () => Promise<strin
   routes: [...ROUTE_NAMES, ...TUNNELS],
   credentials: ['anthropic', 'azure-devops-code', 'azure-devops-build-read', 'github', 'dozzle'],
   tools: ['report', 'submit_fix'],
+  result: 'fix',
   mirror,
 });

@@ -36,6 +36,14 @@ interface ArtifactLine {
   sha256: string;
 }
 
+interface ApprovalLine {
+  id: string;
+  state: string;
+  kind: string;
+  askedAt: string;
+  title: string | null;
+}
+
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
 function argument(args: string[], name: string): string {
@@ -158,6 +166,30 @@ export const commands: Record<string, Command> = {
   rerun: {
     usage: 'rerun RUN   (the same task in the same image; nothing comes of it)',
     run: (api, args) => rerun(api, argument(args, 'the run id')),
+  },
+  ask: {
+    usage: 'ask GROUP TEXT…   (a task for a group’s agent; its answer is in the group’s chat and incident)',
+    async run(api, [group, ...words]) {
+      if (!group || words.length === 0) throw new Error('say whom to ask, and what');
+      const path = `/api/groups/${encodeURIComponent(group)}/tasks`;
+      const { incident } = await api.send<{ incident: string }>('POST', path, { text: words.join(' ') });
+      return `Asked ${group}: ${incident}`;
+    },
+  },
+  approvals: {
+    usage: 'approvals [STATE]   (waiting, approved, denied, expired, withdrawn)',
+    async run(api, [state]) {
+      const items = await api.list<ApprovalLine>(
+        `/api/approvals${state ? `?state=${encodeURIComponent(state)}` : ''}`,
+      );
+      if (items.length === 0) return 'No approvals.';
+      return items
+        .map(
+          ({ id, state, kind, askedAt, title }) =>
+            `${id}  ${state.padEnd(9)} ${askedAt}  ${kind}  ${title ?? ''}`,
+        )
+        .join('\n');
+    },
   },
   approve: verdict('approve'),
   deny: verdict('deny'),

@@ -30,6 +30,7 @@ import { rerunApi } from './reruns.ts';
 import { showTimes } from './show-times.ts';
 import { statusOf } from './status.ts';
 import { subjectsApi } from './subjects.ts';
+import { tasksApi } from './tasks.ts';
 
 /** Newest ones shown with an incident; the list has all. */
 const MAX_ARTIFACTS = 100;
@@ -37,6 +38,7 @@ const MAX_ARTIFACTS = 100;
 export const operatorApi = new Hono<{ Bindings: Env }>();
 operatorApi.use('*', showTimes, requireOperator);
 operatorApi.route('/', rerunApi);
+operatorApi.route('/', tasksApi);
 
 operatorApi.get('/status', async (context) => context.json(await statusOf(context.env, Date.now())));
 

@@ -18,6 +18,8 @@ export interface AgentTask {
   };
   identity: { name: string; email: string };
   tools: string[];
+  /** What kind of result `report` gives. */
+  result: 'fix' | 'report';
   /** Where an earlier session of this run stopped; `bundle` is a Git bundle in base64, null: nothing was done. */
   checkpoint: { head: string; uncommitted: string | null; bundle: string | null } | null;
 }

@@ -84,7 +84,22 @@ export function dogwatchServer(task: AgentTask, door: Door) {
       {
         title: z.string().min(1).max(120).describe('One line that a person can read on a phone'),
         reason: z.string().min(1).max(1_000).describe('Why it is needed'),
-        action: z.string().min(1).max(2_000).describe('What exactly is to be done'),
+        action: z
+          .object({
+            kind: z.enum([
+              'allow_relay_route',
+              'remove_relay_route',
+              'pause_schedule',
+              'resume_schedule',
+              'run_schedule',
+              'for_a_person',
+            ]),
+            from: z.string().max(64).optional().describe('Of a relay route'),
+            to: z.string().max(64).optional().describe('Of a relay route'),
+            schedule: z.string().max(64).optional(),
+            text: z.string().max(2_000).optional().describe('for_a_person: what a person is to do'),
+          })
+          .describe('What exactly is to be done; trusted code does it once approved, save for_a_person'),
       },
       (input) => call('request', input),
     ),
@@ -113,8 +128,17 @@ export function dogwatchServer(task: AgentTask, door: Door) {
       'report',
       'Gives the final result of this session. Call it once, at the end.',
       {
-        kind: z.literal('fix'),
-        outcome: z.enum(['fixed', 'not_code', 'not_diagnosable']),
+        ...(task.result === 'fix'
+          ? { kind: z.literal('fix'), outcome: z.enum(['fixed', 'not_code', 'not_diagnosable']) }
+          : {
+              kind: z.literal('report'),
+              outcome: z.enum(['done', 'nothing_to_do', 'blocked']),
+              answer: z
+                .string()
+                .min(1)
+                .max(4_000)
+                .describe('What the asker reads on a phone: the finding first'),
+            }),
         finding: z.string().min(1).max(4_000).describe('What was found'),
         reasoning: z.string().min(1).max(8_000).describe('Why it is so'),
         rootCause: z.string().min(1).max(300).describe('One short sentence for a chat message'),

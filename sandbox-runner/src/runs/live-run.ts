@@ -191,7 +191,7 @@ export class LiveRun {
     await this.#deps.imageReady();
     if (this.#stop) throw new Error(this.#stop.detail);
     const { id: run, fence, group, model, budgetUsd, maxTurns, timeoutMs, charter, prompt } = request;
-    const { workspace, identity, routes, credentials, tools } = request;
+    const { workspace, identity, routes, credentials, tools, result } = request;
     const spec: SandboxSpec = {
       run,
       fence,
@@ -207,6 +207,7 @@ export class LiveRun {
       routes,
       credentials,
       tools,
+      result,
       mirror: async () => {
         if (workspace === null) throw new Error('this run has no repository');
         return this.#deps.remotes.withCommit(workspace, workspace.commit);

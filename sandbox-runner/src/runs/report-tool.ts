@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { fixResultSchema } from '../../../core/contracts/results.ts';
+import { fixResultSchema, taskReportSchema } from '../../../core/contracts/results.ts';
+import type { RunRequest } from '../../../core/contracts/run.ts';
 
 export type ReportState = 'open' | 'faulty_once' | 'closed';
 export type ReportDecision =
@@ -17,24 +18,24 @@ function faultsOf(error: z.ZodError): string {
     .join('\n');
 }
 
+const SCHEMAS = { fix: fixResultSchema, report: taskReportSchema };
+
 /** The tool is for one kind of result, so an agent that leaves the kind out has still said it. */
-function withKind(input: unknown): unknown {
-  return typeof input === 'object' && input !== null && !('kind' in input)
-    ? { kind: 'fix', ...input }
-    : input;
+function withKind(kind: RunRequest['result'], input: unknown): unknown {
+  return typeof input === 'object' && input !== null && !('kind' in input) ? { kind, ...input } : input;
 }
 
 /**
  * Holds a report to the contract: the first valid one stands; an invalid one is answered with its exact
  * faults once; a second invalid one ends the matter.
  */
-export function decideReport(state: ReportState, input: unknown): ReportDecision {
+export function decideReport(kind: RunRequest['result'], state: ReportState, input: unknown): ReportDecision {
   if (state === 'closed')
     return {
       kind: 'ignore',
       text: 'Your report was taken already; this one changes nothing. End your work now.',
     };
-  const parsed = fixResultSchema.safeParse(withKind(input));
+  const parsed = SCHEMAS[kind].safeParse(withKind(kind, input));
   if (parsed.success)
     return {
       kind: 'accept',

@@ -89,7 +89,7 @@ export class RunTools {
   }
 
   async #report(input: unknown): Promise<ToolAnswer> {
-    const decision = decideReport(this.#reportState, input);
+    const decision = decideReport(this.#request.result, this.#reportState, input);
     if (decision.kind === 'try_again') this.#reportState = 'faulty_once';
     if (decision.kind === 'accept' || decision.kind === 'pass_on') {
       this.#reportState = 'closed';

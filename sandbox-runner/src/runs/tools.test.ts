@@ -25,24 +25,27 @@ const VALID = {
 
 describe('report', () => {
   test('that fits the contract is taken, its kind being understood', () => {
-    expect(decideReport('open', VALID)).toMatchObject({ kind: 'accept', value: VALID });
+    expect(decideReport('fix', 'open', VALID)).toMatchObject({ kind: 'accept', value: VALID });
     const { kind: _, ...without } = VALID;
-    expect(decideReport('faulty_once', without)).toMatchObject({ kind: 'accept', value: VALID });
+    expect(decideReport('fix', 'faulty_once', without)).toMatchObject({ kind: 'accept', value: VALID });
   });
 
   test('that does not fit is answered once with exactly what is wrong', () => {
-    const decision = decideReport('open', { ...VALID, confidence: 2, evidence: [] });
+    const decision = decideReport('fix', 'open', { ...VALID, confidence: 2, evidence: [] });
     expect(decision.kind).toBe('try_again');
     expect(decision.text).toContain('- confidence:');
     expect(decision.text).toContain('- evidence:');
   });
 
   test('that does not fit again goes on as it is', () => {
-    expect(decideReport('faulty_once', 'no idea')).toMatchObject({ kind: 'pass_on', value: 'no idea' });
+    expect(decideReport('fix', 'faulty_once', 'no idea')).toMatchObject({
+      kind: 'pass_on',
+      value: 'no idea',
+    });
   });
 
   test('after one was taken changes nothing', () => {
-    expect(decideReport('closed', VALID).kind).toBe('ignore');
+    expect(decideReport('fix', 'closed', VALID).kind).toBe('ignore');
   });
 });
 

@@ -41,6 +41,7 @@ export function runRequest(
     routes: ['anthropic', 'git', 'npm'],
     credentials: [],
     tools: ['relay', 'report', 'submit_fix', 'read_artifact'],
+    result: 'fix',
     hostRights: { hosts: [], reversible: [] },
     estimateMs: null,
     checkpoint: null,

@@ -23,15 +23,32 @@ export type Task =
       schemas: Record<string, JsonObject>;
     }
   | { kind: 'judge'; facts: Facts; untrusted: Untrusted[]; prompt: string; readLogTool: string | undefined }
+  | {
+      kind: 'task';
+      text: string;
+      toolNames: ReadonlySet<string>;
+      schemas: Record<string, JsonObject>;
+      outputSchema: JsonObject | undefined;
+    }
   | { kind: 'other' };
 
 export type FixTask = Extract<Task, { kind: 'fix' }>;
+export type CrewTask = Extract<Task, { kind: 'task' }>;
 export type JudgeTask = Extract<Task, { kind: 'judge' }>;
 
 export function recogniseTask(request: MessagesRequest): Task {
   const prompt = userText(request.messages);
   const names = new Set(request.tools.map((tool) => tool.name));
   const common = { facts: parseFacts(prompt), untrusted: parseUntrusted(prompt), prompt };
+  const asked = /^# A task from .*\n+([\s\S]*?)\n\nDo what your charter allows/m.exec(prompt)?.[1];
+  if (asked !== undefined)
+    return {
+      kind: 'task',
+      text: asked,
+      toolNames: names,
+      schemas: Object.fromEntries(request.tools.map((tool) => [tool.name, tool.inputSchema])),
+      outputSchema: request.outputSchema,
+    };
   if (names.has('Bash') && names.has('Edit') && isFixPrompt(prompt, names)) {
     const schemas = Object.fromEntries(request.tools.map((tool) => [tool.name, tool.inputSchema]));
     return { kind: 'fix', ...common, toolNames: names, schemas };

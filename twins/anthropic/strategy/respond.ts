@@ -1,5 +1,6 @@
 import type { Json, JsonObject, MessagesRequest } from '../wire/messages.ts';
 import { fixFailure } from './cody.ts';
+import { doTask } from './crew-task.ts';
 import { answerPlainly, valueFor } from './other.ts';
 import { recordedOutcomes, replay } from './plan.ts';
 import { recogniseTask } from './recognise-task.ts';
@@ -22,6 +23,13 @@ export function respond(request: MessagesRequest): Decision {
   if (task.kind === 'judge') {
     const next = replay(judgeFailure(task), outcomes);
     return next.done ? { kind: 'value', value: next.value } : { kind: 'call', say: undefined, ...next.call };
+  }
+  if (task.kind === 'task') {
+    const next = replay(doTask(task), outcomes);
+    if (!next.done) return { kind: 'call', say: undefined, ...next.call };
+    return task.outputSchema === undefined
+      ? { kind: 'text', text: 'Done.' }
+      : { kind: 'value', value: next.value };
   }
   if (request.outputSchema) return { kind: 'value', value: valueFor(request) };
   return { kind: 'text', text: answerPlainly(request) };
