@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Build } from '../../twins/azure-devops/index.ts';
+import type { HostTwin } from '../../twins/hosts/index.ts';
 import { CHATS, OPERATOR } from './chats.ts';
 import { type DefectPatch, subjectOf } from './defect-patch.ts';
 import { defectFile } from './source-repository.ts';
@@ -15,6 +16,12 @@ export interface Actors {
   operator: {
     /** Presses Approve under the next message that asks for it. */
     approvesNext(): Promise<void>;
+    /** Gives a task to a group's agent. */
+    asks(group: string, text: string): Promise<void>;
+  };
+  host: {
+    /** Waits until the server is as it should be. */
+    until(what: string, look: (twin: HostTwin) => Promise<boolean>): Promise<void>;
   };
   untilMessage(beginning: string): Promise<void>;
   untilBuild(what: string, matches: (build: Build) => boolean): Promise<Build>;
@@ -85,6 +92,17 @@ export function createActors(
           from: OPERATOR,
         });
         if (!outcome.ok) throw new Error(`the button could not be pressed: ${outcome.message}`);
+      },
+      async asks(group, text) {
+        terminal.line('Jan', `asks ${group}: ${text}`);
+        await stage.api.send('POST', `/api/groups/${group}/tasks`, { text });
+      },
+    },
+    host: {
+      async until(what, look) {
+        const { host } = stage;
+        if (host === null) throw new Error('this scenario has no server');
+        await until(what, async () => ((await look(host)) ? true : undefined), { timeoutMs });
       },
     },
     async untilMessage(beginning) {

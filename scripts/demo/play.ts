@@ -33,12 +33,14 @@ export async function playDemo(
   const repository = await prepareRepository(wanted.repo, feature);
   const carrier = wanted.scenario === 'environment' ? await openCarrier() : null;
   try {
-    const defect = await readDefect(repository.dir, wanted.defect ?? defectFile(scenario.defect));
+    const patch = wanted.defect ?? (scenario.defect === null ? null : defectFile(scenario.defect));
+    const defect = patch === null ? null : await readDefect(repository.dir, patch);
     for (const remark of repository.remarks) terminal.line('setup', remark);
     const stage = await openStage({
       repository,
       docker: wanted.docker,
       model: wanted.model,
+      host: scenario.host,
       ciEnv: carrier ? { CARRIER_URL: carrier.url } : {},
       terminal,
       signal,
@@ -46,7 +48,7 @@ export async function playDemo(
     let keepState = true;
     try {
       const timeoutMs = wanted.model === 'real' ? REAL_TIMEOUT_MS : TWIN_TIMEOUT_MS;
-      await untilBaselineIsGreen(stage, repository, terminal, signal);
+      if (defect !== null) await untilBaselineIsGreen(stage, repository, terminal, signal);
       carrier?.close();
       const faults = await playScenario({
         stage,
@@ -133,7 +135,7 @@ async function playScenario(play: {
   stage: Stage;
   scenario: Scenario;
   repository: SourceRepository;
-  defect: DefectPatch;
+  defect: DefectPatch | null;
   terminal: Terminal;
   signal: AbortSignal;
   timeoutMs: number;
@@ -142,15 +144,17 @@ async function playScenario(play: {
 }): Promise<string[]> {
   const { stage, scenario, repository, terminal, timeoutMs, signal } = play;
   terminal.startClock();
-  const watch = watchStage(stage, terminal);
+  const watch = watchStage(stage, terminal, scenario.loop);
   const isInterrupted = interruption(signal);
   const over = () => isInterrupted() ?? watch.over();
   const faults: string[] = [];
   try {
     const actors = createActors(stage, terminal, timeoutMs, over);
     const branch = scenario.branch === 'main' ? repository.defaultBranch : scenario.branch;
-    const commit = await actors.developer.pushes(play.defect, branch);
-    await untilDefectIsFound(stage, commit, isInterrupted);
+    if (play.defect !== null) {
+      const commit = await actors.developer.pushes(play.defect, branch);
+      await untilDefectIsFound(stage, commit, isInterrupted);
+    }
     await scenario.play(actors);
     await until('the end of the incident', () => over() ?? undefined, { timeoutMs });
   } catch (error) {

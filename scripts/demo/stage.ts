@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { type AnthropicTwin, createAnthropicTwin } from '../../twins/anthropic/index.ts';
 import { hostNetwork } from '../../twins/azure-devops/host-network.ts';
 import { type AzureDevopsTwin, createAzureDevopsTwin } from '../../twins/azure-devops/index.ts';
+import { createHostTwin, type HostTwin, type HostTwinOptions } from '../../twins/hosts/index.ts';
 import { createTelegramTwin, type TelegramTwin } from '../../twins/telegram/index.ts';
 import { generateKeyPair } from '../../wire/keys.ts';
 import { root, startWorker } from '../dev/worker-process.ts';
@@ -24,6 +25,8 @@ export interface Stage {
   azure: AzureDevopsTwin;
   telegram: TelegramTwin;
   anthropic: AnthropicTwin | null;
+  /** The server that Sam looks after; null: none. */
+  host: HostTwin | null;
   api: OperatorApi;
   repository: string;
   urls: Record<string, string>;
@@ -38,6 +41,8 @@ export interface StageOptions {
   repository: SourceRepository;
   docker: boolean;
   model: 'twin' | 'real';
+  /** A server that Sam looks after. */
+  host: HostTwinOptions | null;
   /** Environment of the pipeline's steps. */
   ciEnv: Record<string, string>;
   terminal: Terminal;
@@ -118,6 +123,12 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       `twins: Azure DevOps ${azure.url}, Telegram ${telegram.url}${anthropic ? `, Anthropic ${anthropic.url}` : ''}`,
     );
 
+    const host = options.host ? await createHostTwin({ ...options.host, progress: say }) : null;
+    if (host) {
+      undo.push(host.close);
+      say(`server staging: ${host.user}@${host.address}:${host.port}`);
+    }
+
     const workerKeys = await generateKeyPair('demo-worker');
     const modelUrl = anthropic?.url ?? process.env.ANTHROPIC_BASE_URL;
     const runnerName = `demo-${process.pid}`;
@@ -172,6 +183,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         AZURE_DEVOPS_URL: azure.url,
         AZURE_DEVOPS_CODE_PAT: secrets.codePat,
         NPM_REGISTRY_URL: npmRegistryUrl,
+        ...(host ? { RUNNER_HOSTS: JSON.stringify({ staging: hostSetting(host) }) } : {}),
         ...modelSettings,
       },
     });
@@ -183,6 +195,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       azure,
       telegram,
       anthropic,
+      host,
       api: operatorApi(worker.url, secrets.operator),
       repository: repository.name,
       urls: {
@@ -208,6 +221,15 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     throw error;
   }
 }
+
+const hostSetting = ({ address, port, user, hostKeys, identityFile }: HostTwin) => ({
+  address,
+  port,
+  user,
+  hostKeys,
+  identityFile,
+  groups: ['sam'],
+});
 
 function realKey(): string {
   const key = process.env.ANTHROPIC_API_KEY;

@@ -1,3 +1,4 @@
+import { ENDED_STATUSES, type LoopName } from '../../core/loops/index.ts';
 import { CHATS } from './chats.ts';
 import { type JournalEntry, narrate } from './narrate.ts';
 import type { Stage } from './stage.ts';
@@ -22,10 +23,8 @@ export interface Watch {
 }
 
 const INTERVAL_MS = 250;
-const ENDED = ['resolved', 'explained', 'escalated', 'aborted'];
-
-/** Shows what happens as it happens: builds, journal entries, messages. */
-export function watchStage(stage: Stage, terminal: Terminal): Watch {
+/** Shows what happens as it happens: builds, journal entries, messages. Follows the first incident of `loop`. */
+export function watchStage(stage: Stage, terminal: Terminal, loop: LoopName): Watch {
   let incident: IncidentDetail | null = null;
   let running = true;
   const shownBuilds = new Map<number, string>();
@@ -57,8 +56,11 @@ export function watchStage(stage: Stage, terminal: Terminal): Watch {
     }
   }
 
+  const firstIncident = async () =>
+    (await stage.api.list<{ id: string; loop: string }>('/api/incidents')).find((row) => row.loop === loop);
+
   async function showJournal(): Promise<void> {
-    const found = incident?.id ?? (await stage.api.list<{ id: string }>('/api/incidents'))[0]?.id;
+    const found = incident?.id ?? (await firstIncident())?.id;
     if (!found) return;
     incident = await stage.api.get<IncidentDetail>(`/api/incidents/${found}`);
     for (const entry of incident.journal) {
@@ -73,7 +75,7 @@ export function watchStage(stage: Stage, terminal: Terminal): Watch {
     }
   }
 
-  const loop = (async () => {
+  const watching = (async () => {
     while (running) {
       showBuilds();
       if (heavyRun) await showRun(heavyRun, 'Cody').catch(() => {});
@@ -85,10 +87,11 @@ export function watchStage(stage: Stage, terminal: Terminal): Watch {
 
   return {
     incident: () => incident,
-    over: () => (incident && ENDED.includes(incident.status) ? `the incident is ${incident.status}` : null),
+    over: () =>
+      incident && ENDED_STATUSES.includes(incident.status) ? `the incident is ${incident.status}` : null,
     async stop() {
       running = false;
-      await loop;
+      await watching;
     },
   };
 }

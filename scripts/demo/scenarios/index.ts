@@ -1,13 +1,16 @@
 import type { ScenarioName } from './names.ts';
 import { SAYS, type Scenario } from './scenario.ts';
 
-const { detected, prReady, fixPushed, restarting, resolved, explained, escalated } = SAYS;
+const { detected, prReady, fixPushed, restarting, resolved, explained, escalated, asksFor } = SAYS;
+
+const PIPELINE = { loop: 'pipeline-recovery', host: null } as const;
 
 export const scenarios: Record<ScenarioName, Scenario> = {
   main: {
     title: 'A failing test on the default branch: pull request, approval, merge, verified',
     defect: 'main',
     branch: 'main',
+    ...PIPELINE,
     expectedStatus: 'resolved',
     expectedMessages: [detected, prReady, resolved],
     async play({ operator }) {
@@ -18,6 +21,7 @@ export const scenarios: Record<ScenarioName, Scenario> = {
     title: 'A failing test on a feature branch: fixed on the branch itself',
     defect: 'branch',
     branch: 'feature/promo-dates',
+    ...PIPELINE,
     expectedStatus: 'resolved',
     expectedMessages: [detected, fixPushed, resolved],
     async play() {},
@@ -26,6 +30,7 @@ export const scenarios: Record<ScenarioName, Scenario> = {
     title: 'The first fix does not hold: a second failure hides behind the first',
     defect: 'restart',
     branch: 'main',
+    ...PIPELINE,
     expectedStatus: 'resolved',
     expectedMessages: [detected, prReady, restarting, prReady, resolved],
     async play({ operator, untilMessage }) {
@@ -37,6 +42,7 @@ export const scenarios: Record<ScenarioName, Scenario> = {
     title: 'The same step fails in three builds: the operator gets the whole history',
     defect: 'escalate-1',
     branch: 'main',
+    ...PIPELINE,
     expectedStatus: 'escalated',
     expectedMessages: [detected, prReady, escalated],
     async play({ operator, developer, untilMessage, untilBuild }) {
@@ -57,6 +63,7 @@ export const scenarios: Record<ScenarioName, Scenario> = {
     title: 'An outside service is down: explained, and nothing is "fixed"',
     defect: 'environment',
     branch: 'main',
+    ...PIPELINE,
     expectedStatus: 'explained',
     expectedMessages: [detected, explained],
     async play() {},
@@ -65,10 +72,28 @@ export const scenarios: Record<ScenarioName, Scenario> = {
     title: 'A lint failure: no test can be added, the failed command is the proof',
     defect: 'lint',
     branch: 'main',
+    ...PIPELINE,
     expectedStatus: 'resolved',
     expectedMessages: [detected, prReady, resolved],
     async play({ operator }) {
       await operator.approvesNext();
+    },
+  },
+  approval: {
+    title: 'A command that cannot be undone: Sam asks, a person permits exactly it, it is done once',
+    defect: null,
+    branch: 'main',
+    loop: 'admin-request',
+    host: { containers: [{ name: 'web' }, { name: 'xmr-miner', image: 'unknown:latest', cpuPercent: 98 }] },
+    expectedStatus: 'approved',
+    expectedMessages: [asksFor],
+    async play({ operator, host }) {
+      await operator.asks('sam', 'Please remove the container xmr-miner on staging: it mines coins.');
+      await operator.approvesNext();
+      await host.until('the container is gone', async (twin) => {
+        const seen = await twin.exec('docker', 'ps', '-a');
+        return !seen.includes('xmr-miner') && seen.includes('web');
+      });
     },
   },
 };

@@ -1,3 +1,11 @@
-export const scenarioNames = ['main', 'branch', 'restart', 'escalate', 'environment', 'lint'] as const;
+export const scenarioNames = [
+  'main',
+  'branch',
+  'restart',
+  'escalate',
+  'environment',
+  'lint',
+  'approval',
+] as const;
 
 export type ScenarioName = (typeof scenarioNames)[number];
