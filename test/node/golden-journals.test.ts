@@ -3,8 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../core/journal/canonical-json.ts';
 import { findFault } from '../../core/journal/hash-chain.ts';
+import { adminRequest } from '../../core/loops/admin-request/index.ts';
+import { loopOfKey } from '../../core/loops/index.ts';
+import type { Loop } from '../../core/loops/loop.ts';
 import { pipelineRecovery } from '../../core/loops/pipeline-recovery/index.ts';
+import { task } from '../../core/loops/task/index.ts';
 import { foldEntries } from '../../durable-objects/journal-fold.ts';
+import type { Upcaster } from '../../durable-objects/journal-upcast.ts';
 import { PIPELINE_STATE_VERSION, PIPELINE_UPCASTERS } from '../../durable-objects/pipeline-upcasters.ts';
 
 interface Recording {
@@ -28,16 +33,16 @@ function asFarAsRecorded(value: unknown, recorded: unknown): unknown {
   );
 }
 
-const folder = new URL('../fixtures/journals/', import.meta.url);
-const recordings = readdirSync(folder)
+const journals = new URL('../fixtures/journals/', import.meta.url);
+const recordings = readdirSync(journals)
   .filter((name) => name.endsWith('.json'))
   .map((name) => ({
     name,
-    recording: JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Recording,
+    recording: JSON.parse(readFileSync(new URL(name, journals), 'utf8')) as Recording,
   }));
 
 test('there is a journal of every scenario of the demo', () => {
-  const scenarios = ['branch', 'environment', 'escalate', 'lint', 'main', 'restart'];
+  const scenarios = ['approval', 'branch', 'environment', 'escalate', 'lint', 'main', 'restart'];
   expect(recordings.map(({ name }) => name)).toEqual(
     expect.arrayContaining(scenarios.map((scenario) => `${scenario}.json`)),
   );
@@ -50,22 +55,42 @@ function shapeOf(value: unknown, path = ''): string[] {
   return Object.entries(value).flatMap(([name, member]) => shapeOf(member, `${path}.${name}`));
 }
 
-test('the state has the shape that snapshots of its version have: when this fails, raise PIPELINE_STATE_VERSION', async () => {
-  const shapes = recordings.flatMap(({ recording: { id, journal } }) =>
-    shapeOf(foldEntries(pipelineRecovery, pipelineRecovery.initial(id), journal, PIPELINE_UPCASTERS)),
-  );
-  await expect(`${[...new Set(shapes)].sort().join('\n')}\n`).toMatchFileSnapshot(
-    `../fixtures/state-shapes/pipeline-${PIPELINE_STATE_VERSION}.txt`,
-  );
-});
+/** Each loop with the version of its state's shape, and its upcasters. */
+const LOOPS = {
+  'pipeline-recovery': { fold: folder(pipelineRecovery, PIPELINE_UPCASTERS), v: PIPELINE_STATE_VERSION },
+  task: { fold: folder(task, []), v: 1 },
+  'admin-request': { fold: folder(adminRequest, []), v: 1 },
+};
+
+function folder<State, Event extends { type: string }, F extends { type: string; data: unknown }>(
+  loop: Loop<State, Event, F>,
+  upcasters: readonly Upcaster[],
+) {
+  return (id: string, journal: Recording['journal']): { state: unknown; status: string } => {
+    const state = foldEntries(loop, loop.initial(id), journal, upcasters);
+    return { state, status: loop.status(state) };
+  };
+}
+
+test.each(Object.entries(LOOPS).filter(([name]) => name !== 'task'))(
+  'the state of %s has the shape that snapshots of its version have: when this fails, raise its version',
+  async (name, { fold, v }) => {
+    const shapes = recordings
+      .filter(({ recording }) => loopOfKey(recording.key) === name)
+      .flatMap(({ recording: { id, journal } }) => shapeOf(fold(id, journal).state));
+    await expect(`${[...new Set(shapes)].sort().join('\n')}\n`).toMatchFileSnapshot(
+      `../fixtures/state-shapes/${name}-${v}.txt`,
+    );
+  },
+);
 
 describe.each(recordings)('the journal $name', ({ recording }) => {
   const { id, journal, state, status } = recording;
 
   test('folds with the code of today to the state that was recorded, byte for byte', () => {
-    const folded = foldEntries(pipelineRecovery, pipelineRecovery.initial(id), journal, PIPELINE_UPCASTERS);
-    expect(canonicalJson(asFarAsRecorded(folded, state))).toBe(canonicalJson(state));
-    expect(pipelineRecovery.status(folded)).toBe(status);
+    const folded = LOOPS[loopOfKey(recording.key)].fold(id, journal);
+    expect(canonicalJson(asFarAsRecorded(folded.state, state))).toBe(canonicalJson(state));
+    expect(folded.status).toBe(status);
   });
 
   test('is an unbroken chain', () => {

@@ -1,4 +1,4 @@
-import { env, SELF } from 'cloudflare:test';
+import { SELF } from 'cloudflare:test';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { migrateDatabase } from '../test/database.ts';
 import { Outside, until } from '../test/outside.ts';
@@ -9,7 +9,7 @@ beforeEach(() => void new Outside());
 const ask = (group: string, body: unknown) =>
   SELF.fetch(`https://dogwatch.test/api/groups/${group}/tasks`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${env.OPERATOR_TOKEN}`, 'content-type': 'application/json' },
+    headers: { authorization: 'Bearer operator-token', 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
 
@@ -19,7 +19,7 @@ test('a group is asked something: a task of its own that ends visibly, here for 
   const { incident } = (await answer.json()) as { incident: string };
   const view = await until(async () => {
     const response = await SELF.fetch(`https://dogwatch.test/api/incidents/${incident}`, {
-      headers: { authorization: `Bearer ${env.OPERATOR_TOKEN}` },
+      headers: { authorization: 'Bearer operator-token' },
     });
     const { status, key, journal } = (await response.json()) as {
       status: string;
