@@ -1,3 +1,4 @@
+import type { Agent } from '../../core/contracts/agent.ts';
 import type { TaskRequest } from '../../core/loops/task/events.ts';
 import { taskKey } from '../../core/loops/task/key.ts';
 import { memberOf } from '../../durable-objects/run-request.ts';
@@ -8,6 +9,9 @@ import { eventIdOf, incidentIdOf } from './event-ids.ts';
 
 /** `unknown_group`: the crew has none of that name. */
 export type OpenedTask = { status: 'opened' | 'known'; incident: string } | { status: 'unknown_group' };
+
+/** Hosts are reached from a container only: an agent that has some works there, even if it judges in the Worker. */
+const kindOf = ({ kind, hosts }: Agent): Agent['kind'] => (hosts.length > 0 ? 'heavy' : kind);
 
 /** Asks a group's agent something. `id` is the asker's own: the same id is the same task. */
 export async function openTask(
@@ -25,7 +29,7 @@ export async function openTask(
     id: await eventIdOf(`task/${request.source}`, id),
     key,
     at: atMs,
-    event: { type: 'task_requested', data: { ...request, kind: member.agent.kind } },
+    event: { type: 'task_requested', data: { ...request, kind: kindOf(member.agent) } },
     subjects,
   });
   return { status: status === 'duplicate' ? 'known' : 'opened', incident };
