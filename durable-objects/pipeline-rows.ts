@@ -67,7 +67,7 @@ function approvalRow(
       url: pullRequest.url,
       state: pullRequest.verdict ?? (isWaiting ? 'waiting' : 'withdrawn'),
       by: pullRequest.by?.subject ?? null,
-      via: null,
+      via: pullRequest.via,
       askedAt: at,
       decidedAt: isWaiting && pullRequest.verdict === null ? null : at,
     },

@@ -173,16 +173,19 @@ function evolveAttempt(attempt: Attempt, fact: PipelineFact): Attempt {
     case 'pull_request_opened': {
       const { id, url, commit, approval, message } = fact.data;
       const opened = { id, url, commit, approval, message, status: 'active' as const };
-      return { ...attempt, pullRequest: { ...opened, verdict: null, by: null, mergeCommit: null } };
+      return {
+        ...attempt,
+        pullRequest: { ...opened, verdict: null, by: null, via: null, mergeCommit: null },
+      };
     }
     case 'own_build_recorded':
       return { ...attempt, ownBuild: fact.data };
     case 'attempt_failed':
       return { ...attempt, failedBecause: fact.data.reason };
-    case 'approval_recorded':
-      return pullRequest
-        ? { ...attempt, pullRequest: { ...pullRequest, verdict: fact.data.verdict, by: fact.data.by } }
-        : attempt;
+    case 'approval_recorded': {
+      const { verdict, by, via } = fact.data;
+      return pullRequest ? { ...attempt, pullRequest: { ...pullRequest, verdict, by, via } } : attempt;
+    }
     case 'completion_requested':
       return pullRequest ? { ...attempt, pullRequest: { ...pullRequest, status: 'completing' } } : attempt;
     case 'merged':

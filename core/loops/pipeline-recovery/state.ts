@@ -59,6 +59,7 @@ export interface PullRequestRecord {
   message: string;
   verdict: 'approved' | 'denied' | null;
   by: PersonRef | null;
+  via: string | null;
   mergeCommit: string | null;
 }
 

@@ -94,7 +94,7 @@ Nothing was changed.`;
 const REASONS: Record<string, string> = {
   same_step: 'the same step keeps failing',
   attempts: 'the attempts are used up',
-  not_diagnosable: 'the cause could not be found',
+  not_diagnosable: 'Cody found no fix that holds',
   disagreement: 'Ryan and Cody disagree about the cause',
   low_confidence: 'the judgement is too uncertain',
   no_fix_submitted: 'no fix passed the checks',

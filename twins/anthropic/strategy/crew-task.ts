@@ -25,6 +25,10 @@ export function* doTask(task: CrewTask): Plan<JsonObject> {
 }
 
 function* work(task: CrewTask): Plan<Finding> {
+  const route = /\blet (\w+) write to (\w+)/i.exec(task.text);
+  const request = toolNamed(task, 'request');
+  if (route?.[1] && route[2] && request !== undefined)
+    return yield* askFor(request, route[1].toLowerCase(), route[2].toLowerCase(), task.text);
   const runOnHost = toolNamed(task, 'run_on_host');
   if (runOnHost === undefined) return plainAnswer(task);
   const host = /\bon ([a-z][a-z0-9-]*)\b/.exec(task.text)?.[1] ?? 'staging';
@@ -43,6 +47,19 @@ function* work(task: CrewTask): Plan<Finding> {
       ? `I asked for permission to ${asked[1]?.toLowerCase()} ${asked[2]} on ${host}.`
       : `${asked[1]} ${asked[2]} on ${host}: ${firstLine(done.text)}`,
     evidence: [...evidence, said],
+  };
+}
+
+function* askFor(name: string, from: string, to: string, reason: string): Plan<Finding> {
+  const action = { kind: 'allow_relay_route', from, to };
+  const filed = yield {
+    name,
+    input: { title: `Let ${from} write to ${to}`, reason: reason.slice(0, 1_000), action },
+  };
+  return {
+    outcome: 'blocked',
+    answer: `I asked for the route from ${from} to ${to}.`,
+    evidence: [{ claim: firstLine(filed.text), source: 'request' }],
   };
 }
 
