@@ -161,7 +161,10 @@ async function cancel(env: Env, key: string, message: MessageRow | null): Promis
 async function steer(env: Env, run: string, message: MessageRow | null): Promise<EffectOutcome> {
   if (message?.state !== 'steering') return null;
   const { id, sender: from, text, at } = message;
-  return { steered: await runStub(env, run).steer({ id, from, text, at }) };
+  const answer = await runStub(env, run).steer({ id, from, text, at });
+  // We hear of a run a moment before the run does.
+  if (answer === 'not_started') throw new Error(`run ${run} has not been started yet`);
+  return { steered: answer };
 }
 
 async function tellIncident(

@@ -5,6 +5,7 @@ import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { Effect, RunSpec } from '../core/loops/effects.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
 import type { RelayRefusalCode } from '../core/relay/decide-relay.ts';
+import type { SessionMessage } from '../core/text/session-message.ts';
 import type { MessageState, StoredMessage } from './group-queue-rows.ts';
 import type { Redecision } from './journal-redecide.ts';
 
@@ -89,14 +90,17 @@ export interface IncidentView {
   }[];
 }
 
+/** `ended`: there is no next turn any more; `not_started`: the run does not know of itself yet. */
+export type SteerAnswer = 'accepted' | 'ended' | 'not_started';
+
 export interface RunRpc {
   /** `rerun`: it does that run again, in that image, and nothing comes of it. */
   start(spec: RunSpec, rerun?: { of: string; imageDigest: string | null }): Promise<void>;
   /** `refused`: this runner never had the lease of some of them; those are dropped. */
   receive(events: RunnerEvent[], runner: string): Promise<{ acknowledged: number; refused: boolean }>;
   cancel(reason: string): Promise<void>;
-  /** A message for the run's next turn, once by its id; `ended`: there is no turn any more. */
-  steer(message: { id: string; from: string; text: string; at: number }): Promise<'accepted' | 'ended'>;
+  /** A message for the run's next turn, once by its id. */
+  steer(message: SessionMessage): Promise<SteerAnswer>;
   /** The pool has a slot for this run. */
   granted(lease: { fence: number; runner: string | null }): Promise<void>;
   view(): Promise<unknown>;

@@ -13,6 +13,7 @@ export interface LightDeps {
   signal: AbortSignal;
   onUsage(usage: Usage): void;
   onToolCall: LightRequest<unknown>['onToolCall'];
+  newMessages: LightRequest<unknown>['newMessages'];
 }
 
 /** One light run from prompt to end. Never throws: what failed outside is an end as well. */

@@ -1,6 +1,7 @@
 import { journalTable } from './journal.ts';
 import { outboxPendingIndex, outboxTable } from './outbox.ts';
 import { projectionTable } from './projection.ts';
+import { runMessagesTable } from './run-messages.ts';
 
 /** Append only: what is applied is never edited. */
 export const runMigrations: readonly string[] = [
@@ -21,4 +22,5 @@ export const runMigrations: readonly string[] = [
   )`,
   'CREATE TABLE usage (request_id TEXT PRIMARY KEY, micro_usd INTEGER NOT NULL)',
   'CREATE TABLE intents (id TEXT PRIMARY KEY, body TEXT NOT NULL)',
+  runMessagesTable,
 ];

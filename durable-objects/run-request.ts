@@ -1,6 +1,7 @@
 import type { Agent, CrewManifest } from '../core/contracts/agent.ts';
 import type { RunRequest } from '../core/contracts/run.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
+import { type SessionMessage, sessionMessagesText } from '../core/text/session-message.ts';
 import manifest from '../crew/manifest.json';
 import { continuePrompt } from './run-hand-off.ts';
 import type { RunRecord } from './run-record.ts';
@@ -43,13 +44,15 @@ export type Session = Pick<
   'fence' | 'sessions' | 'checkpoint' | 'budgetMicroUsd' | 'costMicroUsd' | 'rerun'
 >;
 
-/** What a runner is told of a heavy run's next session. */
+/** What a runner is told of a heavy run's next session. `said`: messages that came before it. */
 export function runRequestOf(
   spec: RunSpec,
   { agent, model, charter }: Member,
   { fence, sessions, checkpoint, budgetMicroUsd, costMicroUsd, rerun }: Session,
+  said: readonly SessionMessage[] = [],
 ): RunRequest {
   const budget = budgetMicroUsd ?? Math.round(agent.limits.budgetUsd * 1_000_000);
+  const prompt = sessions > 1 ? continuePrompt(spec.prompt, checkpoint, sessions) : spec.prompt;
   return {
     id: spec.run,
     fence,
@@ -60,7 +63,7 @@ export function runRequestOf(
     maxTurns: agent.limits.maxTurns,
     timeoutMs: agent.limits.wallClockMs,
     charter,
-    prompt: sessions > 1 ? continuePrompt(spec.prompt, checkpoint, sessions) : spec.prompt,
+    prompt: said.length === 0 ? prompt : `${prompt.trimEnd()}\n\n${sessionMessagesText(said)}\n`,
     artifacts: spec.artifacts,
     workspace: spec.workspace,
     fix: spec.fix,

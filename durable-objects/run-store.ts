@@ -1,12 +1,14 @@
 import type { Checkpoint } from '../core/contracts/hand-off.ts';
 import { derivedId } from '../core/contracts/ids.ts';
 import type { Intent } from '../core/contracts/intents.ts';
-import type { RunEndReason, RunnerEvent } from '../core/contracts/run.ts';
+import { MAX_MESSAGE_CHARS, type RunEndReason, type RunnerEvent } from '../core/contracts/run.ts';
 import type { Usage } from '../core/contracts/usage.ts';
 import { costOf } from '../core/cost/prices.ts';
 import { decideNextSession } from '../core/governors/sessions.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
+import { clip } from '../core/text/plain.ts';
+import type { SessionMessage } from '../core/text/session-message.ts';
 import { artifactRow, fixArtifacts, type Provenance } from './artifact-rows.ts';
 import { Journal, sha256Bytes } from './journal.ts';
 import { auditRowOf } from './journal-audit.ts';
@@ -14,7 +16,9 @@ import { migrate } from './migrate.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
+import type { SteerAnswer } from './rpc.ts';
 import { RunLedger } from './run-ledger.ts';
+import { RunMessages } from './run-messages.ts';
 import { runMigrations } from './run-migrations.ts';
 import { decideEnd, endEvent, newRecord, parseRecord, type RunEnd, type RunRecord } from './run-record.ts';
 import { runRow } from './run-rows.ts';
@@ -26,6 +30,8 @@ const DEADLINE_GRACE_MS = 20 * 60_000;
 const REVIVE_WITHIN_MS = 45_000;
 /** Row C6. */
 const OUT_OF_MEMORY_PAUSE_MS = 30 * 60_000;
+/** More than a person says to one run; all of them go into the prompt of its next session. */
+const MAX_MESSAGES = 20;
 
 export interface Lease {
   fence: number;
@@ -37,6 +43,7 @@ export class RunStore {
   readonly outbox: Outbox;
   readonly projections: ProjectionQueue;
   readonly ledger: RunLedger;
+  readonly messages: RunMessages;
   readonly #sql: Sql;
   readonly #changed: () => void;
   #journal: Journal | null = null;
@@ -49,6 +56,7 @@ export class RunStore {
     this.outbox = new Outbox(sql);
     this.projections = new ProjectionQueue(sql);
     this.ledger = new RunLedger(sql);
+    this.messages = new RunMessages(sql);
   }
 
   get record(): RunRecord | null {
@@ -101,10 +109,37 @@ export class RunStore {
         status: 'leased',
         deadlineAt: nowMs + timeoutMs + DEADLINE_GRACE_MS,
       });
-      if (record.spec.kind === 'heavy')
+      if (record.spec.kind === 'heavy') {
+        this.messages.putIntoPrompt(lease.fence);
         this.outbox.add({ key: `start:${lease.fence}`, kind: 'start', lane: 'start', body: '' }, nowMs);
+      }
     });
     return usable;
+  }
+
+  /** A message for the next turn of its model, once by its id. `ended`: there is none, or it has given its result. */
+  steer(message: SessionMessage, nowMs: number): SteerAnswer {
+    const { record } = this;
+    if (record === null) return 'not_started';
+    const known = this.messages.get(message.id);
+    if (known?.seenAt) return 'accepted';
+    if (record.status === 'ended' || record.reported !== null || record.rerun !== null) return 'ended';
+    if (known !== null) return 'accepted';
+    if (this.messages.all().length >= MAX_MESSAGES) return 'ended';
+    this.#change(() => {
+      this.messages.add({ ...message, text: clip(message.text, MAX_MESSAGE_CHARS) });
+      this.#audit('message_taken', { by: message.from, message: message.id }, nowMs);
+      if (record.spec.kind === 'heavy' && record.status === 'running')
+        this.#sendMessage(message.id, record.fence, nowMs);
+    });
+    return 'accepted';
+  }
+
+  /** The model of a light run is given these with its next call. */
+  given(ids: readonly string[], nowMs: number): void {
+    this.#change(() => {
+      for (const id of ids) this.#messageGiven(id, nowMs);
+    });
   }
 
   /** A light run begins, or begins again after its isolate died. */
@@ -249,7 +284,10 @@ export class RunStore {
     switch (event.type) {
       case 'started':
         this.#update({ image: event.data.image, imageDigest: event.data.imageDigest });
-        return this.#startedBy(record, event.at);
+        this.#startedBy(record, event.at);
+        return this.#catchUp(event.fence, event.at);
+      case 'message_given':
+        return this.#messageGiven(event.data.message, event.at);
       case 'tool': {
         const { name, phase, input, durationMs } = event.data;
         this.#update({ toolCalls: record.toolCalls + (phase === 'requested' ? 1 : 0) });
@@ -370,6 +408,28 @@ export class RunStore {
     this.#update({ status: 'running', startedAt: startedAt ?? at });
     this.#audit('run_started', { by: spec.group, fence, model }, at);
     this.#tell(`started:${fence}`, { type: 'run_started', data: { run: spec.run, fence, model } }, at);
+  }
+
+  /** A session has begun: with what was in its prompt; what came since then is sent after it. */
+  #catchUp(fence: number, at: number): void {
+    for (const { id, promptFence } of this.messages.all())
+      if (promptFence === fence) this.#messageGiven(id, at);
+      else this.#sendMessage(id, fence, at);
+  }
+
+  #sendMessage(message: string, fence: number, nowMs: number): void {
+    const body = JSON.stringify({ message, fence });
+    const key = `message:${message}:${fence}`;
+    this.outbox.add({ key, kind: 'message', lane: `message:${fence}`, body }, nowMs);
+  }
+
+  /** Before the incident hears of the run's end, so that its group knows what was read. */
+  #messageGiven(id: string, at: number): void {
+    if (this.messages.get(id)?.seenAt !== null) return;
+    this.messages.markSeen(id, at);
+    this.#audit('message_given', { by: this.record?.spec.group, message: id }, at);
+    const body = JSON.stringify({ message: id, at });
+    this.outbox.add({ key: `seen:${id}`, kind: 'seen', lane: 'incident', body }, at);
   }
 
   #end(end: RunEnd, nowMs: number, cancel: boolean): void {

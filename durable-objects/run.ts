@@ -6,19 +6,20 @@ import { adminRequestKey } from '../core/loops/admin-request/key.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
 import { html } from '../core/text/plain.ts';
+import { type SessionMessage, sessionMessagesText } from '../core/text/session-message.ts';
 import { tokensIn } from '../core/text/tokens.ts';
 import { runnerClient } from '../workers/adapters/runner.ts';
 import { type Env, runnerUrls, SettingError, telegramChats } from '../workers/env.ts';
 import { sha256Bytes } from './journal.ts';
 import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
-import type { RunRpc } from './rpc.ts';
+import type { RunRpc, SteerAnswer } from './rpc.ts';
 import { type LightDeps, runLight } from './run-light.ts';
 import type { RunEnd, RunRecord } from './run-record.ts';
 import { budgetMicroUsd, type Member, memberOf, runRequestOf } from './run-request.ts';
 import { type Lease, RunStore } from './run-store.ts';
 import { sqlOf } from './sql.ts';
-import { incidentStub, runPoolStub, telegramStub } from './stubs.ts';
+import { groupQueueStub, incidentStub, runPoolStub, telegramStub } from './stubs.ts';
 
 /** A light run is looked after this often; one whose isolate died is begun again then. */
 const LIGHT_WATCH_MS = 30_000;
@@ -91,8 +92,10 @@ export class Run extends DurableObject<Env> implements RunRpc {
     return { acknowledged: isLastOwn ? acknowledged : last.seq, refused: own.length < events.length };
   }
 
-  async steer(): Promise<'accepted' | 'ended'> {
-    return 'ended';
+  async steer(message: SessionMessage): Promise<SteerAnswer> {
+    const answer = this.#store.steer(message, Date.now());
+    this.#upkeep.start();
+    return answer;
   }
 
   async cancel(reason: string): Promise<void> {
@@ -104,7 +107,8 @@ export class Run extends DurableObject<Env> implements RunRpc {
   async view(): Promise<unknown> {
     const { record } = this.#store;
     if (record === null) return null;
-    return { ...record, events: this.#store.ledger.events(), intents: this.#store.ledger.intents() };
+    const { ledger, messages } = this.#store;
+    return { ...record, events: ledger.events(), intents: ledger.intents(), messages: messages.all() };
   }
 
   async intent(id: string): Promise<Intent | null> {
@@ -157,6 +161,13 @@ export class Run extends DurableObject<Env> implements RunRpc {
         return this.#tellIncident(item);
       case 'file_request':
         return this.#fileRequest(item);
+      case 'message':
+        return this.#sendMessage(item);
+      case 'seen': {
+        const { message, at } = JSON.parse(item.body) as { message: string; at: number };
+        const { group, run } = this.#spec();
+        return groupQueueStub(this.env, group).seen(message, run, at);
+      }
       case 'check_lease':
         return this.#checkLease();
       case 'alert':
@@ -212,12 +223,24 @@ export class Run extends DurableObject<Env> implements RunRpc {
   async #startOnRunner(): Promise<void> {
     const { record } = this.#store;
     if (record?.status !== 'leased' || record.runner === null) return;
-    const request = runRequestOf(await this.#resolvedSpec(), this.#member(), record);
+    const said = this.#store.messages.all().filter(({ promptFence }) => promptFence === record.fence);
+    const request = runRequestOf(await this.#resolvedSpec(), this.#member(), record, said);
     const answer = await runnerClient(this.env).startRun(record.runner, request);
     if (answer.status === 'full')
       throw new StartPostponed(`runner ${record.runner} is full`, answer.retryAfterMs ?? LIGHT_WATCH_MS);
     if (answer.status === 'stale_fence')
       this.#end({ ok: false, reason: 'lease_lost', detail: 'the runner knows a newer lease' }, false);
+  }
+
+  /** To the session that goes on under this lease; what it cannot take any more is in the prompt of the next. */
+  async #sendMessage({ body }: OutboxItem): Promise<void> {
+    const { message: id, fence } = JSON.parse(body) as { message: string; fence: number };
+    const { record } = this.#store;
+    const message = this.#store.messages.get(id);
+    if (message === null || record?.status !== 'running' || record.fence !== fence || record.runner === null)
+      return;
+    const { from, text, at } = message;
+    await runnerClient(this.env).sendMessage(record.runner, record.spec.run, { id, fence, from, text, at });
   }
 
   async #tellIncident({ body }: OutboxItem): Promise<void> {
@@ -281,6 +304,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
       signal: controller.signal,
       onUsage: (usage) => this.#store.addUsage(usage),
       onToolCall: (call) => this.#store.toolCalled(call, Date.now()),
+      newMessages: this.#newMessages(),
     };
     void this.#resolvedSpec()
       .then((spec) => runLight(this.env, { ...record, spec }, this.#member(), deps))
@@ -290,6 +314,21 @@ export class Run extends DurableObject<Env> implements RunRpc {
         this.#light = null;
         this.#upkeep.wake();
       });
+  }
+
+  /** Each message once in this try of a light run. */
+  #newMessages(): () => string | null {
+    let given = 0;
+    return () => {
+      const said = this.#store.messages.all().slice(given);
+      given += said.length;
+      if (said.length === 0) return null;
+      this.#store.given(
+        said.map(({ id }) => id),
+        Date.now(),
+      );
+      return sessionMessagesText(said);
+    };
   }
 
   #nextTimerAt(): number | null {

@@ -12,6 +12,7 @@ const problems = {
   not_found: { status: 404, title: 'No such thing' },
   stale_fence: { status: 409, title: 'A newer lease exists' },
   conflict: { status: 409, title: 'The state does not allow that' },
+  ended: { status: 410, title: 'It has ended' },
   too_large: { status: 413, title: 'The body is too large' },
   unprocessable: { status: 422, title: 'Understood, but refused' },
   full: { status: 429, title: 'No capacity is free' },

@@ -6,6 +6,22 @@ import { idSchema } from './ids.ts';
 import { intentSchema } from './intents.ts';
 import { usageSchema } from './usage.ts';
 
+/** Twice what Telegram lets a person write at once. */
+export const MAX_MESSAGE_CHARS = 8_192;
+
+const messageIdSchema = z.string().regex(/^[\w-]{1,80}$/);
+
+/** Body of `PUT /v1/runs/{id}/messages/{message}`: it reaches the next turn of the session under this fence. */
+export const runMessageSchema = z.object({
+  id: messageIdSchema,
+  fence: z.number().int().positive(),
+  from: z.string().min(1).max(64),
+  text: z.string().min(1).max(MAX_MESSAGE_CHARS),
+  /** When it was written, epoch milliseconds. */
+  at: z.number().int(),
+});
+export type RunMessage = z.infer<typeof runMessageSchema>;
+
 /** Where a fix may go. Trusted code decides it; the agent only hears of it. */
 export const fixTargetSchema = z.object({
   /** The ref to push to: `refs/heads/fix/ci-…` or the feature branch itself. */
@@ -136,6 +152,12 @@ export const runnerEventSchema = z.discriminatedUnion('type', [
     data: z.object({ rule: z.string().max(64), text: z.string().max(2_000) }),
   }),
   z.object({ ...runnerEventBase, type: z.literal('checkpoint'), data: checkpointSchema }),
+  /** A message that came for the session was given to its model. */
+  z.object({
+    ...runnerEventBase,
+    type: z.literal('message_given'),
+    data: z.object({ message: messageIdSchema }),
+  }),
   /** The agent's `report`, unparsed: the Worker holds it to the contract. */
   z.object({ ...runnerEventBase, type: z.literal('result'), data: z.object({ value: z.unknown() }) }),
   z.object({

@@ -124,6 +124,8 @@ export type SandboxEvent =
       workspace?: { digest: string; files: number } | null;
     }
   | { type: 'compacted' }
+  /** The model has nothing more to do; an answer with a notice keeps it going. */
+  | { type: 'stopping' }
   | { type: 'said'; text: string }
   | { type: 'turn'; turns: number };
 

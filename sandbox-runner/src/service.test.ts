@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RunRequest } from '../../core/contracts/run.ts';
+import type { RunMessage, RunRequest } from '../../core/contracts/run.ts';
 import { sha256Hex, utf8 } from '../../wire/encoding.ts';
 import { generateKeyPair, parsePublicKeys } from '../../wire/keys.ts';
 import { createLogger, createRedactor } from './logger.ts';
@@ -127,6 +127,38 @@ describe('the doors', () => {
       state: 'running',
       fence: 2,
     });
+  });
+
+  test('a message is for the session under its fence: 202, then 200; older 409, newer 404, ended 410', async () => {
+    const heard = Promise.withResolvers<string>();
+    await start(async ({ handlers, killed }) => {
+      for (let notice: string | undefined; notice === undefined; ) {
+        notice = handlers.judge?.({ type: 'compacted' }).notice;
+        if (notice !== undefined) heard.resolve(notice);
+        await new Promise((done) => setTimeout(done, 5));
+      }
+      await handlers.mayCall?.();
+      await killed;
+      return { reason: 'canceled' };
+    });
+    const request = runRequest('one', { fence: 2 });
+    await put(request);
+    const say = (change: Partial<RunMessage> = {}) => {
+      const message = { id: 'msg_1', fence: 2, from: 'operator', text: 'Leave it', at: 1, ...change };
+      return ask('PUT', `/v1/runs/${request.id}/messages/msg_1`, message);
+    };
+    expect((await say()).status).toBe(202);
+    expect((await say()).status).toBe(200);
+    expect(await heard.promise).toContain('Leave it');
+    expect(await worker.waitFor('message_given', request.id)).toMatchObject({ data: { message: 'msg_1' } });
+    const stale = await say({ fence: 1 });
+    expect([stale.status, (await stale.json()).code]).toEqual([409, 'stale_fence']);
+    expect((await say({ fence: 3 })).status).toBe(404);
+    expect((await say({ id: 'msg_2' })).status).toBe(400);
+    await ask('DELETE', `/v1/runs/${request.id}?fence=2`);
+    await worker.waitFor('ended', request.id);
+    const late = await say();
+    expect([late.status, (await late.json()).code]).toEqual([410, 'ended']);
   });
 
   test('open only to the Worker: not unsigned, not by another key, not twice', async () => {

@@ -11,6 +11,7 @@ import { probeHost } from './hosts/probes.ts';
 import { createRunnerApp } from './http/app.ts';
 import { NonceStore } from './http/nonce-store.ts';
 import { createRedactor, type Logger } from './logger.ts';
+import { MessageStore } from './runs/message-store.ts';
 import { RunManager } from './runs/run-manager.ts';
 import { RunRecords } from './runs/run-records.ts';
 import type { SandboxBackend } from './sandbox.ts';
@@ -105,6 +106,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
   const runs: RunManager = new RunManager({
     backend,
     records: new RunRecords(folder('runs'), nowMs()),
+    messages: new MessageStore(folder('messages')),
     leaseClock,
     spool,
     artifacts,

@@ -47,6 +47,8 @@ export interface LightRequest<Value> {
   now(): number;
   /** Told of every model call that was billed, at once. */
   onUsage(usage: Usage): void;
+  /** What was said to the run since this was last asked; null: nothing. It goes with the next call. */
+  newMessages(): string | null;
   onToolCall(call: { id: string; name: string; input: string; output: string; isError: boolean }): void;
 }
 
@@ -68,9 +70,15 @@ export async function askForResult<Value>(request: LightRequest<Value>): Promise
     timeout: CALL_TIMEOUT_MS,
   });
   const messages: MessageParam[] = [{ role: 'user', content: request.prompt }];
+  const takeNew = (): boolean => {
+    const text = request.newMessages();
+    if (text !== null) say(messages, text);
+    return text !== null;
+  };
   let toolCalls = 0;
   let retried = false;
   for (;;) {
+    takeNew();
     const reply = await call(client, request, messages, toolCalls < request.maxToolCalls);
     const uses = reply.content.filter((block) => block.type === 'tool_use');
     if (reply.stop_reason === 'tool_use' && uses.length > 0 && toolCalls < request.maxToolCalls) {
@@ -81,10 +89,24 @@ export async function askForResult<Value>(request: LightRequest<Value>): Promise
       );
       continue;
     }
+    // An answer given without knowing what was said meanwhile is not the answer yet.
+    const before = messages.length;
+    messages.push({ role: 'assistant', content: reply.content });
+    if (takeNew()) continue;
+    messages.length = before;
     const answer = readAnswer(reply, request.schema);
     if (answer.ok || retried) return answer;
     retried = true;
   }
+}
+
+/** Adds a text to what the user says next. */
+function say(messages: MessageParam[], text: string): void {
+  const last = messages.at(-1);
+  const block = { type: 'text' as const, text };
+  if (last?.role !== 'user') messages.push({ role: 'user', content: [block] });
+  else if (typeof last.content === 'string') last.content = [{ type: 'text', text: last.content }, block];
+  else last.content.push(block);
 }
 
 async function call<Value>(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ProbeAnswer, probeAnswerSchema } from '../../core/contracts/host-command.ts';
 import { type Intent, type IntentOutcome, intentOutcomeSchema } from '../../core/contracts/intents.ts';
-import type { RunRequest } from '../../core/contracts/run.ts';
+import type { RunMessage, RunRequest } from '../../core/contracts/run.ts';
 import { utf8 } from '../../wire/encoding.ts';
 import { parseSigningKey } from '../../wire/keys.ts';
 import { newNonce, signRequest } from '../../wire/sign-request.ts';
@@ -53,6 +53,11 @@ export interface RunnerClient {
   >;
   /** Ends a run under this lease; one that is unknown or has a newer lease is not ours to end. */
   cancelRun(runner: string, run: string, fence: number, reason: string): Promise<void>;
+  /**
+   * A message for the session under this fence, once by its id. A session that has ended, or that a newer lease has
+   * replaced, takes none: it stays with the run.
+   */
+  sendMessage(runner: string, run: string, message: RunMessage): Promise<void>;
   /**
    * `runner`: who checked the intent; another one is asked where that one is gone, but not for a command on a
    * host: only the runner that may have begun it knows that it did.
@@ -123,6 +128,11 @@ export function runnerClient(env: Env | Settings): RunnerClient {
       const response = await send(runner, 'DELETE', `/v1/runs/${run}?${query}`, undefined, TIMEOUT_MS);
       if (!response.ok && response.status !== 404 && response.status !== 409)
         throw await errorOf(runner, response);
+    },
+    async sendMessage(runner, run, message) {
+      const path = `/v1/runs/${run}/messages/${message.id}`;
+      const response = await send(runner, 'PUT', path, message, TIMEOUT_MS);
+      if (!response.ok && ![404, 409, 410].includes(response.status)) throw await errorOf(runner, response);
     },
     async performIntent(runner, request, lend) {
       const names = [...urls.keys()];

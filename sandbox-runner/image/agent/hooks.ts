@@ -89,10 +89,19 @@ export function sessionHooks(
     return { hookSpecificOutput: { hookEventName: 'SessionStart', additionalContext: notice } };
   };
 
+  /** What was written to the session while its model finished is still for it. */
+  const stopping: HookCallback = async (input) => {
+    if (input.hook_event_name !== 'Stop') return {};
+    const { notice } = await tell({ type: 'stopping' });
+    if (notice === undefined) return {};
+    return { hookSpecificOutput: { hookEventName: 'Stop', additionalContext: notice } };
+  };
+
   return {
     PreToolUse: [{ hooks: [before], timeout: HOOK_TIMEOUT_S, onFailure: 'block' }],
     PostToolUse: [{ hooks: [after], timeout: HOOK_TIMEOUT_S }],
     PostToolUseFailure: [{ hooks: [after], timeout: HOOK_TIMEOUT_S }],
+    Stop: [{ hooks: [stopping], timeout: HOOK_TIMEOUT_S }],
     SessionStart: [{ hooks: [compacted], timeout: HOOK_TIMEOUT_S }],
   };
 }

@@ -58,6 +58,8 @@ export type AgentEvent =
       workspace?: WorkspaceLook | null;
     }
   | { type: 'compacted' }
+  /** The model has nothing more to do, unless the answer has a notice for it. */
+  | { type: 'stopping' }
   | { type: 'said'; text: string }
   | { type: 'turn'; turns: number };
 

@@ -15,6 +15,7 @@ export const sessionEventSchema = z.discriminatedUnion('type', [
   }),
   ...others,
   z.object({ type: z.literal('compacted') }),
+  z.object({ type: z.literal('stopping') }),
 ]);
 
 /** First line of a checkpoint; the bytes of a bundle follow. `input` null: the machinery asked for it. */

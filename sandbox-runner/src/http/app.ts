@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { type ProbeAnswer, probeRequestSchema } from '../../../core/contracts/host-command.ts';
 import { type IntentOutcome, performIntentSchema } from '../../../core/contracts/intents.ts';
 import { type ProblemCode, problemOf } from '../../../core/contracts/problem.ts';
-import { runRequestSchema } from '../../../core/contracts/run.ts';
+import { runMessageSchema, runRequestSchema } from '../../../core/contracts/run.ts';
 import { type Bytes, sha256Hex } from '../../../wire/encoding.ts';
 import type { PublicKeys } from '../../../wire/keys.ts';
 import { verifyRequest } from '../../../wire/verify-request.ts';
@@ -14,7 +14,7 @@ import { WorkerError } from '../worker/worker-client.ts';
 import type { NonceStore } from './nonce-store.ts';
 
 export interface RunnerAppDeps {
-  runs: Pick<RunManager, 'start' | 'state' | 'cancel' | 'slots'>;
+  runs: Pick<RunManager, 'start' | 'state' | 'cancel' | 'say' | 'slots'>;
   performIntent: (asked: z.infer<typeof performIntentSchema>) => Promise<IntentOutcome>;
   probe: (host: string) => Promise<ProbeAnswer>;
   health: () => Promise<unknown>;
@@ -121,6 +121,17 @@ export function createRunnerApp(deps: RunnerAppDeps): Hono<App> {
     if (answer === 'unknown') return problem('not_found');
     if (answer === 'stale_fence') return problem('stale_fence');
     return context.json(deps.runs.state(id), 202);
+  });
+
+  app.put('/v1/runs/:id/messages/:message', (context) => {
+    const read = readJson(runMessageSchema, context.get('body'));
+    if (!read.ok) return problem('invalid_body', read.detail);
+    const message = read.value;
+    if (message.id !== context.req.param('message')) return problem('invalid_body', 'the ids differ');
+    const answer = deps.runs.say(context.req.param('id'), message);
+    if (answer === 'unknown') return problem('not_found');
+    if (answer === 'stale_fence' || answer === 'ended') return problem(answer);
+    return context.json({ id: message.id, state: answer }, answer === 'known' ? 200 : 202);
   });
 
   app.put('/v1/intents/:id', async (context) => {

@@ -16,7 +16,13 @@ function play(script: Script, change: Partial<RunRequest> = {}) {
   const leaseClock = new LeaseClock(() => clock.monotonicMs);
   const request = runRequest('one', change);
   leaseClock.renewed(request.id, 0);
-  const nothing = { started: false, resultGiven: false, fixAccepted: false, spentMicroUsd: 0 };
+  const nothing = {
+    started: false,
+    resultGiven: false,
+    fixAccepted: false,
+    messagesGiven: [],
+    spentMicroUsd: 0,
+  };
   const deps = {
     backend: fakeBackend(script),
     spool: {
@@ -26,6 +32,7 @@ function play(script: Script, change: Partial<RunRequest> = {}) {
       },
       told: () => nothing,
     },
+    messages: { of: () => [], put: () => undefined },
     leaseClock,
     logger: createLogger({ redact: (text) => text, write: () => undefined, nowMs: () => 0 }),
     redact: (text: string) => text,

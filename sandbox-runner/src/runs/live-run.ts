@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type { Artifact } from '../../../core/contracts/artifact.ts';
-import type { RunEndReason, RunRequest } from '../../../core/contracts/run.ts';
+import type { RunEndReason, RunMessage, RunRequest } from '../../../core/contracts/run.ts';
 import { backoffMs } from '../../../core/outbox/backoff.ts';
 import { clip } from '../../../core/text/plain.ts';
 import type { Logger } from '../logger.ts';
 import type {
+  EventAnswer,
   Sandbox,
   SandboxBackend,
   SandboxEnd,
@@ -15,13 +16,16 @@ import type {
 import type { ArtifactStore, FetchedArtifact } from '../worker/artifact-store.ts';
 import type { EventPayload, EventSpool, Told } from '../worker/event-spool.ts';
 import { WorkerError } from '../worker/worker-client.ts';
+import type { MessageStore } from './message-store.ts';
 import { type RunToolDeps, RunTools } from './run-tools.ts';
+import { SessionMessages } from './session-messages.ts';
 import { SessionWatch } from './session-watch.ts';
 
 export interface LiveRunDeps extends RunToolDeps {
   backend: Pick<SandboxBackend, 'start' | 'takeBack' | 'runCommand'>;
   artifacts: Pick<ArtifactStore, 'put' | 'read'>;
   spool: Pick<EventSpool, 'append' | 'told'>;
+  messages: Pick<MessageStore, 'of' | 'put'>;
   logger: Logger;
   nowMs: () => number;
   /** Resolves when the agent image is there; rejects with cause and fix. */
@@ -54,6 +58,7 @@ export class LiveRun {
   readonly #deps: LiveRunDeps;
   readonly #tools: RunTools;
   readonly #watch: SessionWatch;
+  readonly #messages: SessionMessages;
   readonly #told: Told;
   readonly #acceptedAtMs: number;
   /** It was begun by an earlier process of this runner, and may live on. */
@@ -77,6 +82,10 @@ export class LiveRun {
     this.#isTakenBack = isTakenBack;
     this.#told = deps.spool.told(request.id, request.fence);
     this.#tools = new RunTools(request, deps, this.#told);
+    this.#messages = new SessionMessages(
+      deps.messages.of(request.id, request.fence),
+      this.#told.messagesGiven,
+    );
     this.#watch = this.#openWatch();
     this.#tools.onCheckpoint = (itemsDone) => {
       if (itemsDone !== null) this.#watch.itemsDone(itemsDone);
@@ -102,6 +111,15 @@ export class LiveRun {
       'The runner is about to stop; your work is kept and a fresh session goes on from it.',
     );
     await Promise.race([this.#kept.promise, this.settled]);
+  }
+
+  /** A message for the model's next turn, on disk before this answers; `ended`: there is no turn that it could change. */
+  say(message: RunMessage): 'accepted' | 'known' | 'ended' {
+    if (this.#stop || this.#ended || this.#tools.resultGiven) return 'ended';
+    if (this.#messages.has(message.id)) return 'known';
+    this.#deps.messages.put(this.request.id, message);
+    this.#messages.add(message);
+    return 'accepted';
   }
 
   stop(reason: RunEndReason, detail: string): void {
@@ -137,6 +155,7 @@ export class LiveRun {
       failedCommand: request.fix?.step.command ?? null,
       workspaceFolder: WORKSPACE_FOLDER,
       mayCheckpoint: request.tools.includes('checkpoint'),
+      messages: this.#messages,
       alert: (rule, text) => this.#alert(rule, text),
       stop: (reason, detail) => this.stop(reason, detail),
     });
@@ -157,7 +176,10 @@ export class LiveRun {
         if (this.#stop || this.#ended) return false;
         await sleep(LEASE_LOOK_MS);
       }
-      return !this.#stop;
+      if (this.#stop) return false;
+      for (const message of this.#messages.callBegins())
+        this.#append({ type: 'message_given', data: { message } });
+      return true;
     } finally {
       this.#paused -= 1;
       this.#lastSignAtMs = this.#deps.nowMs();
@@ -223,7 +245,7 @@ export class LiveRun {
         return this.#tools.call(call);
       },
       onEvent: (event) => this.#onEvent(event),
-      judge: (event) => this.#watch.judge(event, this.#deps.nowMs()),
+      judge: (event) => this.#judge(event),
       mayCall: () => this.#mayCall(),
       onUsage: (usage) => {
         this.#lastSignAtMs = this.#deps.nowMs();
@@ -263,13 +285,19 @@ export class LiveRun {
     else this.#deps.spool.append(this.request.id, this.request.fence, ...event);
   }
 
+  /** A session that has given its result, or handed over, is not kept going by a message. */
+  #judge(event: SandboxEvent): EventAnswer {
+    if (event.type === 'stopping' && (this.#tools.resultGiven || this.#tools.handedOff)) return {};
+    return this.#watch.judge(event, this.#deps.nowMs());
+  }
+
   #bounded(text: string | null): string | null {
     return text === null ? null : clip(this.#deps.redact(text), TOOL_TEXT_CHARS);
   }
 
   #onEvent(event: SandboxEvent): void {
     this.#lastSignAtMs = this.#deps.nowMs();
-    if (event.type === 'turn' || event.type === 'compacted') return;
+    if (event.type === 'turn' || event.type === 'compacted' || event.type === 'stopping') return;
     if (event.type === 'said')
       return this.#append({ type: 'said', data: { text: clip(this.#deps.redact(event.text), SAID_CHARS) } });
     const { id, name, phase, input, output, durationMs } = event;

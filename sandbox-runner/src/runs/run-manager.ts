@@ -1,10 +1,12 @@
-import type { RunEndReason, RunnerReport, RunRequest } from '../../../core/contracts/run.ts';
+import type { RunEndReason, RunMessage, RunnerReport, RunRequest } from '../../../core/contracts/run.ts';
 import type { LeaseClock } from '../worker/lease-clock.ts';
 import { decideStart, type StartDecision } from './decide-start.ts';
 import { LiveRun, type LiveRunDeps } from './live-run.ts';
+import type { MessageStore } from './message-store.ts';
 import type { RunRecord, RunRecords } from './run-records.ts';
 
 export interface RunManagerDeps extends LiveRunDeps {
+  messages: MessageStore;
   records: RunRecords;
   leaseClock: LeaseClock;
   capacity: number;
@@ -129,6 +131,15 @@ export class RunManager {
     if (this.#deps.records.get(id)?.request.fence !== fence) return;
     this.#deps.records.save({ ...record, ended: { reason, at: this.#deps.nowMs() } });
     this.#deps.leaseClock.forget(id);
+    this.#deps.messages.forget(id, fence);
+  }
+
+  /** For the session under this very fence. */
+  say(id: string, message: RunMessage): 'accepted' | 'known' | 'ended' | 'unknown' | 'stale_fence' {
+    const record = this.#deps.records.get(id);
+    if (!record || message.fence > record.request.fence) return 'unknown';
+    if (message.fence < record.request.fence) return 'stale_fence';
+    return (record.ended === null && this.#live.get(id)?.say(message)) || 'ended';
   }
 
   /** An older fence may not end a newer lease's run. */

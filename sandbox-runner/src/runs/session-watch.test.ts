@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { SandboxEvent } from '../sandbox.ts';
+import { SessionMessages } from './session-messages.ts';
 import { SessionWatch, type WatchDeps } from './session-watch.ts';
 
 const MINUTE = 60_000;
@@ -15,6 +16,7 @@ function watchOf(change: Partial<WatchDeps> = {}): SessionWatch {
     failedCommand: 'npm test',
     workspaceFolder: '/workspace/repo',
     mayCheckpoint: true,
+    messages: new SessionMessages([], []),
     alert: (rule) => alerts.push(rule),
     stop: (reason, detail) => stops.push(`${reason}: ${detail}`),
     ...change,
@@ -87,6 +89,49 @@ describe('going in circles', () => {
     const watch = watchOf();
     for (let n = 1; n <= 11; n++) bash(watch, 'npm test', {}, n);
     expect(stops).toHaveLength(1);
+  });
+});
+
+describe('a message for the session', () => {
+  const said = (id: string) => ({ id, from: 'operator', text: `text of ${id}`, at: 0 });
+  const asks = (watch: SessionWatch, name: string) =>
+    watch.judge(
+      { type: 'tool', id: 't', name, phase: 'requested', input: '{}', output: null, durationMs: null },
+      0,
+    );
+
+  test('goes with the next answer, once', () => {
+    const messages = new SessionMessages([], []);
+    const watch = watchOf({ messages });
+    messages.add(said('a'));
+    messages.add(said('a'));
+    messages.add(said('b'));
+    expect(asks(watch, 'Read').notice).toMatch(/text of a[\s\S]*text of b/);
+    expect(asks(watch, 'Read')).toEqual({});
+    expect(messages.callBegins()).toEqual(['a', 'b']);
+    expect(messages.callBegins()).toEqual([]);
+  });
+
+  test('is read before anything goes out', () => {
+    const messages = new SessionMessages([said('a')], []);
+    const watch = watchOf({ messages });
+    expect(asks(watch, 'mcp__dogwatch__submit_fix').block).toMatch(/^message: .*\n[\s\S]*text of a/);
+    expect(asks(watch, 'mcp__dogwatch__submit_fix')).toEqual({});
+    expect(alerts).toEqual([]);
+  });
+
+  test('keeps a session going whose model had nothing more to do', () => {
+    const messages = new SessionMessages([], []);
+    const watch = watchOf({ messages });
+    expect(watch.judge({ type: 'stopping' }, 0)).toEqual({});
+    messages.add(said('a'));
+    expect(watch.judge({ type: 'stopping' }, 0).notice).toMatch(/text of a/);
+  });
+
+  test('that an earlier process of the runner saw given is not given again', () => {
+    const messages = new SessionMessages([said('a'), said('b')], ['a']);
+    expect(messages.has('a')).toBe(true);
+    expect(messages.take()).not.toMatch(/text of a/);
   });
 });
 

@@ -10,6 +10,7 @@ import { decideCommand, decideOutcome, noRepeats } from '../../../core/governors
 import { isTestCommand, testOutcome } from '../../../core/governors/test-outcomes.ts';
 import { checkTool } from '../../image/agent/guardrails.ts';
 import type { EventAnswer, SandboxEvent } from '../sandbox.ts';
+import type { SessionMessages } from './session-messages.ts';
 
 type ToolEvent = Extract<SandboxEvent, { type: 'tool' }>;
 
@@ -21,12 +22,17 @@ export interface WatchDeps {
   /** Where the checkout is in the container. */
   workspaceFolder: string;
   mayCheckpoint: boolean;
+  messages: Pick<SessionMessages, 'isWaiting' | 'take'>;
   alert(rule: string, text: string): void;
   stop(reason: RunEndReason, detail: string): void;
 }
 
 /** Refusals that say a name was mistyped, not that something dangerous was tried. */
-const HARMLESS = ['unknown_tool', 'bad_input', 'repeated'];
+const HARMLESS = ['unknown_tool', 'bad_input', 'repeated', 'message'];
+/** What goes out of the session: what was said to it must be known before. */
+const OUTWARD = ['report', 'submit_fix', 'relay', 'run_on_host', 'request'].map(
+  (tool) => `mcp__dogwatch__${tool}`,
+);
 const INPUT_CHARS = 500;
 
 function fieldsOf(input: string | null): Record<string, unknown> {
@@ -95,6 +101,8 @@ export class SessionWatch {
         this.#compactions += 1;
         this.#lookAtTime(nowMs);
         return this.#answer({});
+      case 'stopping':
+        return this.#answer({});
       case 'said':
         return {};
     }
@@ -122,6 +130,10 @@ export class SessionWatch {
       const verdict = checkTool(name, fields, this.#deps.workspaceFolder);
       if (!verdict.allowed) return { block: `${verdict.rule}: ${verdict.reason}` };
     }
+    if (OUTWARD.includes(name) && this.#deps.messages.isWaiting)
+      return {
+        block: `message: read this before it goes out, then decide anew.\n${this.#deps.messages.take() ?? ''}`,
+      };
     if (command === null) return this.#answer({});
     const { state, blocked } = decideCommand(this.#repeats, command, nowMs);
     this.#repeats = state;
@@ -223,9 +235,10 @@ export class SessionWatch {
   }
 
   #answer({ checkpoint = false }: { checkpoint?: boolean }): EventAnswer {
-    const notices = this.#notices.splice(0);
+    const said = this.#deps.messages.take();
+    const notices = [...this.#notices.splice(0), ...(said === null ? [] : [said])];
     return {
-      ...(notices.length === 0 ? {} : { notice: notices.join('\n') }),
+      ...(notices.length === 0 ? {} : { notice: notices.join('\n\n') }),
       ...(checkpoint ? { checkpoint } : {}),
     };
   }

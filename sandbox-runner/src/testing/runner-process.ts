@@ -21,6 +21,8 @@ export interface RunnerStage {
   startRunner(modelUrl: string, environment?: Record<string, string>): Promise<RunnerProcess>;
   request(name: string, change?: Partial<RunRequest>): RunRequest;
   put(runner: RunnerProcess, request: RunRequest): Promise<Response>;
+  /** A message of the operator for the session of a request. */
+  say(runner: RunnerProcess, request: RunRequest, id: string, text: string): Promise<Response>;
   /** Containers of this stage's runners, running or not. */
   containers(): Promise<{ Id: string; Names: string[] }[]>;
   removeContainers(): Promise<void>;
@@ -97,6 +99,14 @@ export async function openRunnerStage(name: string): Promise<RunnerStage> {
         git.commits[1] ?? '',
       ),
     put: ({ url }, body) => askRunner(workerKeys.signingKey, url, 'PUT', `/v1/runs/${body.id}`, body),
+    say: ({ url }, { id: run, fence }, id, text) =>
+      askRunner(workerKeys.signingKey, url, 'PUT', `/v1/runs/${run}/messages/${id}`, {
+        id,
+        fence,
+        from: 'operator',
+        text,
+        at: Date.now(),
+      }),
     containers,
     removeContainers,
     typesOf: (run) => worker.events.filter((event) => event.run === run).map(({ type }) => type),

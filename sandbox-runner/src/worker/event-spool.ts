@@ -28,6 +28,8 @@ export interface Told {
   fixAccepted: boolean;
   /** Ids of the requests that were filed. */
   requests: string[];
+  /** Ids of the messages that the model was given. */
+  messagesGiven: string[];
   spentMicroUsd: number;
 }
 
@@ -36,6 +38,7 @@ const nothingTold = (): Told => ({
   resultGiven: false,
   fixAccepted: false,
   requests: [],
+  messagesGiven: [],
   spentMicroUsd: 0,
 });
 
@@ -65,6 +68,7 @@ class Stream {
       if (event.data.body.kind === 'push_fix') this.told.fixAccepted = true;
       if (event.data.body.kind === 'admin_request') this.told.requests.push(event.data.id);
     }
+    if (event.type === 'message_given') this.told.messagesGiven.push(event.data.message);
     if (event.type === 'usage') this.told.spentMicroUsd += costMicroUsd(event.data);
   }
 

@@ -2,7 +2,10 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What the fake model says in one turn. */
-export type Turn = { say: string } | { call: string; input: Record<string, unknown> };
+export type Turn = ({ say: string } | { call: string; input: Record<string, unknown> }) & {
+  /** How long it thinks. */
+  afterMs?: number;
+};
 
 export interface SeenRequest {
   at: number;
@@ -29,7 +32,7 @@ export async function fakeMessagesApi(turns: Turn[], mainModel: string) {
   const server = createServer((incoming, answer) => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('end', () => {
+    incoming.on('end', async () => {
       const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as SeenRequest['body'] & {
         stream?: boolean;
       };
@@ -39,6 +42,7 @@ export async function fakeMessagesApi(turns: Turn[], mainModel: string) {
       const turn: Turn = main
         ? (turns[Math.min(turnsOf(body.messages), turns.length - 1)] ?? { say: 'done' })
         : { say: 'ok' };
+      if (turn.afterMs !== undefined) await new Promise((next) => setTimeout(next, turn.afterMs));
       const block =
         'say' in turn
           ? { type: 'text', text: turn.say }
