@@ -51,10 +51,14 @@ export function publicKeyOf(key: SigningKey): PublicKey {
   return { kty: key.kty, crv: key.crv, kid: key.kid, x: key.x };
 }
 
-/** A new pair: `signingKey` is a secret, `publicKeys` is the JWK set for the other side. */
-export async function generateKeyPair(
-  kid: string,
-): Promise<{ signingKey: SigningKey; publicKeys: { keys: PublicKey[] } }> {
+export interface KeyPair {
+  /** A secret. */
+  signingKey: SigningKey;
+  /** The JWK set for the other side. */
+  publicKeys: { keys: PublicKey[] };
+}
+
+export async function generateKeyPair(kid: string): Promise<KeyPair> {
   const pair = (await crypto.subtle.generateKey({ name: 'Ed25519' }, true, [
     'sign',
     'verify',

@@ -3,9 +3,12 @@ import type { Build } from '../../twins/azure-devops/index.ts';
 import type { HostTwin } from '../../twins/hosts/index.ts';
 import { CHATS, OPERATOR } from './chats.ts';
 import { type DefectPatch, subjectOf } from './defect-patch.ts';
+import type { DemoRunner } from './runners.ts';
 import { defectFile } from './source-repository.ts';
 import type { Stage } from './stage.ts';
+import { stageRunners } from './stage-runners.ts';
 import type { Terminal } from './terminal.ts';
+import { until } from './until.ts';
 
 /** The people of a scenario, and what they wait for. Waiting ends early when the incident has ended. */
 export interface Actors {
@@ -19,6 +22,12 @@ export interface Actors {
     /** Gives a task to a group's agent. */
     asks(group: string, text: string): Promise<void>;
   };
+  runners: {
+    /** Kills the runner on which Cody is at work; gives it once it is gone. */
+    loseTheOneAtWork(): Promise<DemoRunner>;
+    /** Starts it again, and waits until nothing of what it had begun is left. */
+    comesBackAndTidies(runner: DemoRunner): Promise<void>;
+  };
   host: {
     /** Waits until the server is as it should be. */
     until(what: string, look: (twin: HostTwin) => Promise<boolean>): Promise<void>;
@@ -27,26 +36,8 @@ export interface Actors {
   untilBuild(what: string, matches: (build: Build) => boolean): Promise<Build>;
 }
 
-const PAUSE_MS = 100;
 /** A person reads before pressing a button. */
 const READING_MS = 1_500;
-
-export async function until<T>(
-  what: string,
-  look: () => T | undefined | Promise<T | undefined>,
-  limits: { timeoutMs: number; over?: (() => string | null) | undefined },
-): Promise<T> {
-  const deadline = performance.now() + limits.timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    const over = limits.over?.() ?? null;
-    if (over !== null) throw new Error(`${what} did not come: ${over}`);
-    if (performance.now() > deadline)
-      throw new Error(`${what} did not come within ${limits.timeoutMs / 1_000} s`);
-    await new Promise((next) => setTimeout(next, PAUSE_MS));
-  }
-}
 
 export function createActors(
   stage: Stage,
@@ -98,6 +89,7 @@ export function createActors(
         await stage.api.send('POST', `/api/groups/${group}/tasks`, { text });
       },
     },
+    runners: stageRunners(stage, terminal, timeoutMs, over),
     host: {
       async until(what, look) {
         const { host } = stage;

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { excerptLog } from '../../core/evidence/excerpt.ts';
-import { createActors, until } from './actors.ts';
+import { createActors } from './actors.ts';
 import type { DemoArguments } from './arguments.ts';
 import { CHATS } from './chats.ts';
 import { findFaults } from './check-outcome.ts';
@@ -12,6 +12,7 @@ import { defectFile, prepareRepository, type SourceRepository } from './source-r
 import { openStage, type Stage } from './stage.ts';
 import { type CostRow, printSummary, printWhereNext } from './summary.ts';
 import type { Terminal } from './terminal.ts';
+import { until } from './until.ts';
 import { type IncidentDetail, type Watch, watchStage } from './watch.ts';
 
 const BASELINE_TIMEOUT_MS = 5 * 60_000;
@@ -41,6 +42,7 @@ export async function playDemo(
       docker: wanted.docker,
       model: wanted.model,
       host: scenario.host,
+      runners: scenario.runners,
       ciEnv: carrier ? { CARRIER_URL: carrier.url } : {},
       terminal,
       signal,

@@ -8,6 +8,7 @@ export interface RunnerProcess {
   url: string;
   logFile: string;
   stop(): Promise<void>;
+  kill(): Promise<void>;
 }
 
 /** Building the agent image for the first time takes minutes. */
@@ -15,13 +16,14 @@ const START_TIMEOUT_MS = 15 * 60_000;
 
 /** Starts the sandbox runner; resolves when it listens and has its agent image. Until then its lines go to `progress`. */
 export async function startRunner(options: {
+  name: string;
   environment: Record<string, string>;
   logDir: string;
   progress: (line: string) => void;
   signal: AbortSignal;
 }): Promise<RunnerProcess> {
-  const logFile = join(options.logDir, 'runner.log');
-  const log = createWriteStream(logFile);
+  const logFile = join(options.logDir, `runner-${options.name}.log`);
+  const log = createWriteStream(logFile, { flags: 'a' });
   const { PATH, HOME, DOCKER_HOST } = process.env;
   const inherited = { PATH, HOME, DOCKER_HOST, ...hostNetwork(process.env).ciEnv };
   const child = spawn(process.execPath, [join(root, 'sandbox-runner/src/index.ts')], {
@@ -52,6 +54,10 @@ export async function startRunner(options: {
     clearTimeout(timer);
     log.end();
   };
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await exited;
+  };
   const onAbort = () => void stop();
   options.signal.addEventListener('abort', onAbort, { once: true });
   const timeout = AbortSignal.timeout(START_TIMEOUT_MS);
@@ -69,7 +75,7 @@ export async function startRunner(options: {
   });
   options.signal.removeEventListener('abort', onAbort);
   isPrepared = true;
-  return { url, logFile, stop };
+  return { url, logFile, stop, kill };
 }
 
 async function untilImage(url: string): Promise<string> {

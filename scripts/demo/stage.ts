@@ -16,7 +16,7 @@ import { CHATS, OPERATOR, telegramChatsSetting } from './chats.ts';
 import { acquireDockerEngine } from './docker-engine.ts';
 import { findSecrets } from './find-secrets.ts';
 import { freePort } from './free-port.ts';
-import { startRunner } from './runner-process.ts';
+import { type DemoRunner, prepareRunners } from './runners.ts';
 import type { SourceRepository } from './source-repository.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -27,6 +27,7 @@ export interface Stage {
   anthropic: AnthropicTwin | null;
   /** The server that Sam looks after; null: none. */
   host: HostTwin | null;
+  runners: DemoRunner[];
   api: OperatorApi;
   repository: string;
   urls: Record<string, string>;
@@ -43,6 +44,8 @@ export interface StageOptions {
   model: 'twin' | 'real';
   /** A server that Sam looks after. */
   host: HostTwinOptions | null;
+  /** How many runners there are. */
+  runners: number;
   /** Environment of the pipeline's steps. */
   ciEnv: Record<string, string>;
   terminal: Terminal;
@@ -131,14 +134,24 @@ export async function openStage(options: StageOptions): Promise<Stage> {
 
     const workerKeys = await generateKeyPair('demo-worker');
     const modelUrl = anthropic?.url ?? process.env.ANTHROPIC_BASE_URL;
-    const runnerName = `demo-${process.pid}`;
-    const runnerKeys = await generateKeyPair(runnerName);
-    const runnerPort = await freePort();
-    const runnerUrl = `http://127.0.0.1:${runnerPort}`;
     const modelSettings = {
       ANTHROPIC_API_KEY: secrets.model,
       ...(modelUrl ? { ANTHROPIC_BASE_URL: modelUrl } : {}),
     };
+    const runners = await prepareRunners(
+      { count: options.runners, dir, logDir, signal, progress: say },
+      () => ({
+        RUNNER_CACHE_DIR: join(root, '.dogwatch'),
+        RUNNER_BACKEND: options.docker ? 'docker' : 'unsafe-process',
+        WORKER_PUBLIC_KEYS: JSON.stringify(workerKeys.publicKeys),
+        WORKER_URL: workerUrl,
+        AZURE_DEVOPS_URL: azure.url,
+        AZURE_DEVOPS_CODE_PAT: secrets.codePat,
+        NPM_REGISTRY_URL: npmRegistryUrl,
+        ...(host ? { RUNNER_HOSTS: JSON.stringify({ staging: hostSetting(host) }) } : {}),
+        ...modelSettings,
+      }),
+    );
     const workerLog = createWriteStream(join(logDir, 'worker.log'));
     const worker = await startWorker({
       port: workerPort,
@@ -156,8 +169,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         OPERATOR_TELEGRAM_ID: String(OPERATOR.id),
         OPERATOR_TOKEN: secrets.operator,
         WORKER_SIGNING_KEY: JSON.stringify(workerKeys.signingKey),
-        RUNNER_URLS: `${runnerName}=${runnerUrl}`,
-        RUNNER_PUBLIC_KEYS: JSON.stringify(runnerKeys.publicKeys),
+        RUNNER_URLS: runners.map(({ name, url }) => `${name}=${url}`).join(','),
+        RUNNER_PUBLIC_KEYS: JSON.stringify({ keys: runners.flatMap(({ keys }) => keys.publicKeys.keys) }),
         PUBLIC_URL: workerUrl,
         ...modelSettings,
       },
@@ -167,28 +180,11 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     const ticker = setInterval(() => void worker.tick(Date.now()).catch(() => {}), 60_000);
     undo.push(async () => clearInterval(ticker));
     say(`Worker ${worker.url} in workerd, state in ${dir}`);
-    const runner = await startRunner({
-      logDir,
-      signal,
-      progress: say,
-      environment: {
-        RUNNER_NAME: runnerName,
-        RUNNER_PORT: String(runnerPort),
-        RUNNER_STATE_DIR: join(dir, 'runner'),
-        RUNNER_CACHE_DIR: join(root, '.dogwatch'),
-        RUNNER_BACKEND: options.docker ? 'docker' : 'unsafe-process',
-        RUNNER_SIGNING_KEY: JSON.stringify(runnerKeys.signingKey),
-        WORKER_PUBLIC_KEYS: JSON.stringify(workerKeys.publicKeys),
-        WORKER_URL: workerUrl,
-        AZURE_DEVOPS_URL: azure.url,
-        AZURE_DEVOPS_CODE_PAT: secrets.codePat,
-        NPM_REGISTRY_URL: npmRegistryUrl,
-        ...(host ? { RUNNER_HOSTS: JSON.stringify({ staging: hostSetting(host) }) } : {}),
-        ...modelSettings,
-      },
-    });
-    undo.push(runner.stop);
-    say(`runner ${runner.url}${engine ? `, Docker ${engine.version}` : ', no Docker: isolates nothing'}`);
+    for (const runner of runners) {
+      undo.push(runner.stop);
+      await runner.start();
+      say(`runner ${runner.url}${engine ? `, Docker ${engine.version}` : ', no Docker: isolates nothing'}`);
+    }
 
     azure.subscribe({ url: `${worker.url}/hooks/azure-devops`, secret: secrets.hook });
     return {
@@ -196,11 +192,12 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       telegram,
       anthropic,
       host,
+      runners,
       api: operatorApi(worker.url, secrets.operator),
       repository: repository.name,
       urls: {
         Worker: worker.url,
-        Runner: runner.url,
+        Runner: runners.map(({ url }) => url).join(', '),
         'Azure DevOps': azure.url,
         Telegram: telegram.url,
         ...(anthropic ? { Anthropic: anthropic.url } : {}),
@@ -212,7 +209,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
           ...secrets,
           bot: telegramToken,
           'worker key': workerKeys.signingKey.d ?? '',
-          'runner key': runnerKeys.signingKey.d ?? '',
+          ...Object.fromEntries(runners.map(({ name, keys }) => [`key of ${name}`, keys.signingKey.d ?? ''])),
         }),
       close,
     };

@@ -3,7 +3,7 @@ import { SAYS, type Scenario } from './scenario.ts';
 
 const { detected, prReady, fixPushed, restarting, resolved, explained, escalated, asksFor } = SAYS;
 
-const PIPELINE = { loop: 'pipeline-recovery', host: null } as const;
+const PIPELINE = { loop: 'pipeline-recovery', host: null, runners: 1 } as const;
 
 export const scenarios: Record<ScenarioName, Scenario> = {
   main: {
@@ -84,6 +84,7 @@ export const scenarios: Record<ScenarioName, Scenario> = {
     defect: null,
     branch: 'main',
     loop: 'admin-request',
+    runners: 1,
     host: { containers: [{ name: 'web' }, { name: 'xmr-miner', image: 'unknown:latest', cpuPercent: 98 }] },
     expectedStatus: 'approved',
     expectedMessages: [asksFor],
@@ -94,6 +95,21 @@ export const scenarios: Record<ScenarioName, Scenario> = {
         const seen = await twin.exec('docker', 'ps', '-a');
         return !seen.includes('xmr-miner') && seen.includes('web');
       });
+    },
+  },
+  failover: {
+    title:
+      'A runner loses power in the middle of a fix: another does the work, the old container does nothing',
+    defect: 'main',
+    branch: 'main',
+    ...PIPELINE,
+    runners: 2,
+    expectedStatus: 'resolved',
+    expectedMessages: [detected, prReady, resolved],
+    async play({ operator, runners }) {
+      const lost = await runners.loseTheOneAtWork();
+      await operator.approvesNext();
+      await runners.comesBackAndTidies(lost);
     },
   },
 };

@@ -6,6 +6,7 @@ export const scenarioNames = [
   'environment',
   'lint',
   'approval',
+  'failover',
 ] as const;
 
 export type ScenarioName = (typeof scenarioNames)[number];

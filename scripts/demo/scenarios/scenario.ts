@@ -12,6 +12,8 @@ export interface Scenario {
   loop: LoopName;
   /** A server that Sam looks after; null: none. */
   host: HostTwinOptions | null;
+  /** How many runners there are. */
+  runners: number;
   /** The state that the incident must reach. */
   expectedStatus: 'resolved' | 'explained' | 'escalated' | 'approved';
   /** Each message of the operator's chat, in order, and no other: how it begins. */
