@@ -10,6 +10,7 @@ interface __BaseEnv_Env {
 	RUN_POOL: DurableObjectNamespace /* RunPool */;
 	RELAY_POLICY: DurableObjectNamespace /* RelayPolicy */;
 	TELEGRAM: DurableObjectNamespace /* Telegram */;
+	SCHEDULER: DurableObjectNamespace /* Scheduler */;
 }
 declare namespace Cloudflare {
 	interface Env extends __BaseEnv_Env {}

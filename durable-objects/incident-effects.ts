@@ -8,7 +8,7 @@ import { getArtifact } from '../workers/artifacts.ts';
 import { type Env, SettingError, telegramChats } from '../workers/env.ts';
 import type { SubjectTexts } from '../workers/subjects.ts';
 import { performAdminAction } from './admin-actions.ts';
-import { groupQueueStub, relayPolicyStub, runStub, telegramStub } from './stubs.ts';
+import { groupQueueStub, relayPolicyStub, runStub, schedulerStub, telegramStub } from './stubs.ts';
 
 /** What came of an effect: the event that goes back to the loop, if any. */
 export interface Outcome {
@@ -57,7 +57,7 @@ export async function performEffect(env: Env, effect: Effect, context: EffectCon
       return NOTHING;
     }
     case 'perform_admin_action': {
-      const outcome = await performAdminAction(env, effect.data.action);
+      const outcome = await performAdminAction(env, effect.data.request, effect.data.action);
       return { event: { type: 'admin_action_done', data: outcome }, subjects: {} };
     }
     case 'end_turn':
@@ -67,6 +67,11 @@ export async function performEffect(env: Env, effect: Effect, context: EffectCon
         effect.data.failed ?? null,
       );
       return NOTHING;
+    case 'end_firing': {
+      const { outcome, note } = effect.data;
+      await schedulerStub(env).ended(context.incident, { kind: outcome, note });
+      return NOTHING;
+    }
     case 'start_run':
       // First: what a person says from now on finds its run.
       await groupQueueStub(env, effect.data.group).runBegins(context.incident, effect.data.run, Date.now());

@@ -5,6 +5,7 @@ import type {
   RelayPolicyRpc,
   RunPoolRpc,
   RunRpc,
+  SchedulerRpc,
   TelegramRpc,
 } from './rpc.ts';
 
@@ -14,7 +15,7 @@ const typed = <Rpc>(namespace: DurableObjectNamespace, name: string): Rpc =>
 
 type Objects = Pick<
   Cloudflare.Env,
-  'INBOX' | 'INCIDENT' | 'GROUP_QUEUE' | 'RUN' | 'RUN_POOL' | 'RELAY_POLICY' | 'TELEGRAM'
+  'INBOX' | 'INCIDENT' | 'GROUP_QUEUE' | 'RUN' | 'RUN_POOL' | 'RELAY_POLICY' | 'SCHEDULER' | 'TELEGRAM'
 >;
 
 /** A power of two: a shard is the low bits of a digest. */
@@ -27,4 +28,5 @@ export const groupQueueStub = (env: Objects, group: string) => typed<GroupQueueR
 export const runStub = (env: Objects, run: string) => typed<RunRpc>(env.RUN, run);
 export const runPoolStub = (env: Objects) => typed<RunPoolRpc>(env.RUN_POOL, 'pool');
 export const relayPolicyStub = (env: Objects) => typed<RelayPolicyRpc>(env.RELAY_POLICY, 'policy');
+export const schedulerStub = (env: Objects) => typed<SchedulerRpc>(env.SCHEDULER, 'schedules');
 export const telegramStub = (env: Objects) => typed<TelegramRpc>(env.TELEGRAM, 'bot');

@@ -16,6 +16,7 @@ export { Incident } from '../durable-objects/incident.ts';
 export { RelayPolicy } from '../durable-objects/relay-policy.ts';
 export { Run } from '../durable-objects/run.ts';
 export { RunPool } from '../durable-objects/run-pool.ts';
+export { Scheduler } from '../durable-objects/scheduler.ts';
 export { Telegram } from '../durable-objects/telegram.ts';
 
 const app = new Hono<{ Bindings: Env }>();

@@ -5,6 +5,7 @@ import {
   incidentStub,
   runPoolStub,
   runStub,
+  schedulerStub,
   telegramStub,
 } from '../durable-objects/stubs.ts';
 import { archiveAudit } from './audit/archive.ts';
@@ -26,6 +27,7 @@ export async function tick(env: Env, nowMs: number): Promise<void> {
     postWeeklyReview(env, nowMs),
     telegramStub(env).poke(),
     runPoolStub(env).poke(),
+    schedulerStub(env).poke(),
     ...Array.from({ length: INBOX_SHARDS }, (_, shard) => inboxShard(env, shard).poke()),
   ];
   for (const result of await Promise.allSettled(work))

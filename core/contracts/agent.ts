@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { crewScheduleSchema } from '../schedules/definition.ts';
 
 const nameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/);
 
@@ -11,18 +12,6 @@ export const MODEL_OF_TIER: Readonly<Record<Tier, string>> = {
   mid: 'claude-sonnet-5-5',
   top: 'claude-opus-5-5',
 };
-
-/** A task that the clock starts. */
-const scheduleSchema = z.strictObject({
-  id: nameSchema,
-  /** Five fields, in `timeZone`. */
-  cron: z.string().min(9).max(100),
-  timeZone: z.string().min(1).max(64),
-  /** What to do about due times that nobody served. */
-  missed: z.enum(['skip', 'latest', 'all']),
-  /** What the agent is asked. */
-  task: z.string().min(1).max(2_000),
-});
 
 /**
  * `crew/<group>/agent.toml`: what an agent is given. Everything that is not named here is refused, so the file
@@ -63,7 +52,8 @@ export const agentSchema = z.strictObject({
     budgetUsd: z.number().positive().max(100),
     maxConcurrentRuns: z.number().int().positive().max(15),
   }),
-  schedules: z.array(scheduleSchema).default([]),
+  /** What the clock starts for it. */
+  schedules: z.array(crewScheduleSchema).default([]),
 });
 export type Agent = z.infer<typeof agentSchema>;
 

@@ -83,6 +83,8 @@ export type EffectBody =
   | { kind: 'relay'; data: { message: string; from: string; to: string; text: string; turn: boolean } }
   /** `failed`: why the work came to nothing for good. */
   | { kind: 'end_turn'; data: { group: string; message: string; failed?: string } }
+  /** A schedule’s firing that this incident took over is over. */
+  | { kind: 'end_firing'; data: { outcome: 'done' | 'nothing' | 'failed'; note: string } }
   | { kind: 'start_run'; data: RunSpec }
   | { kind: 'cancel_run'; data: { run: string; reason: string } }
   | { kind: 'perform_intent'; data: { run: string; fence: number; intent: string; digest: string } }

@@ -3,6 +3,9 @@
 /** Takes away what our own tokens are written with: nobody else may write a token. */
 export const untoken = (text: string): string => text.replace(/[⟦⟧]/g, '');
 
+/** Takes away what the fence around untrusted text in a prompt is written with: nobody may close it from inside. */
+export const unfence = (text: string): string => text.replace(/<(?=\s*\/?\s*untrusted)/gi, '‹');
+
 /** At most `max` UTF-16 units, marked where cut, never through a surrogate pair. */
 export function clip(text: string, max: number): string {
   if (text.length <= max) return text;

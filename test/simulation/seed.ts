@@ -14,6 +14,7 @@ const BINDINGS: Record<string, string> = {
   RUN: 'Run',
   RUN_POOL: 'RunPool',
   RELAY_POLICY: 'RelayPolicy',
+  SCHEDULER: 'Scheduler',
   TELEGRAM: 'Telegram',
 };
 

@@ -2,6 +2,7 @@ import { and, count, desc, eq, getTableColumns, lt, notInArray, or, type SQL, sq
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { ENDED_STATUSES } from '../../core/loops/index.ts';
+import { pipelineKeyPrefix } from '../../core/loops/pipeline-recovery/key.ts';
 import {
   approvals,
   artifacts,
@@ -242,4 +243,19 @@ export async function overdueObjects(d1: D1Database, dueBefore: number, limit: n
     .where(lt(timers.dueAt, dueBefore))
     .orderBy(timers.dueAt)
     .limit(limit);
+}
+
+/** Whether any pipeline incident of this project is open, as far as projections have come. */
+export async function hasOpenPipelineIncident(
+  d1: D1Database,
+  organisation: string,
+  project: string,
+): Promise<boolean> {
+  const prefix = pipelineKeyPrefix(organisation, project);
+  const rows = await dbOf(d1)
+    .select({ id: incidents.id })
+    .from(incidents)
+    .where(and(ofState('open'), sql`substr(${incidents.key}, 1, ${prefix.length}) = ${prefix}`))
+    .limit(1);
+  return rows.length > 0;
 }

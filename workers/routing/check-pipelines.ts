@@ -2,7 +2,8 @@ import { type Build, listBuilds } from '../adapters/azure-devops/builds.ts';
 import { type AzureDevOps, azureDevOpsClient } from '../adapters/azure-devops/client.ts';
 import { AzureDevOpsError } from '../adapters/azure-devops/error.ts';
 import { azureDevOpsSettings, type Env } from '../env.ts';
-import { type Accepted, acceptEvent } from './accept.ts';
+import { handInBuild } from '../reconcile/hand-in-build.ts';
+import type { Accepted } from './accept.ts';
 
 /** Builds looked at per project: enough for the newest of every pipeline and branch in use. */
 const MAX_BUILDS = 200;
@@ -69,26 +70,8 @@ async function checkProject(
       ref: build.sourceBranch ?? '',
       buildNumber: build.buildNumber ?? String(build.id),
       result: build.result,
-      status: isFailed ? (await reconcile(env, api, project, build, nowMs)).status : null,
+      status: isFailed ? (await handInBuild(env, api, project, build, nowMs)).status : null,
     });
   }
   return checks;
-}
-
-function reconcile(
-  env: Env,
-  api: AzureDevOps,
-  project: string,
-  build: Build,
-  nowMs: number,
-): Promise<Accepted> {
-  return acceptEvent(env, {
-    source: 'reconcile',
-    delivery: `${api.organisation}/${project}/${build.id}/${build.result}/${build.finishTime ?? ''}`,
-    type: 'build.complete',
-    receivedAt: nowMs,
-    payload: { kind: 'build', project: { name: project, id: null }, build: build.id },
-    refusedBecause: null,
-    body: null,
-  });
 }

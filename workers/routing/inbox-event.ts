@@ -27,6 +27,8 @@ export type InboxPayload =
       /** Telegram’s id of the pressed button, to stop its spinner. */
       callback: string | null;
     }
+  /** A piece of a schedule’s firing; what it is to do the Scheduler knows. */
+  | { kind: 'scheduled'; firing: string; part: number }
   /** A button that means nothing to us: only its spinner is stopped. */
   | { kind: 'stray_button'; callback: string };
 

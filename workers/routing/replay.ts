@@ -4,6 +4,7 @@ import {
   incidentStub,
   relayPolicyStub,
   runStub,
+  schedulerStub,
   telegramStub,
 } from '../../durable-objects/stubs.ts';
 import type { Env } from '../env.ts';
@@ -33,6 +34,8 @@ export async function replayDeadLetter(
       return runStub(env, object).retryEffect(key);
     case 'relay_policy':
       return relayPolicyStub(env).retryEffect(key);
+    case 'scheduler':
+      return schedulerStub(env).retry(key);
     default:
       return false;
   }

@@ -4,8 +4,12 @@ type KeyParts = Pick<BuildFacts, 'organisation' | 'project' | 'definition' | 're
 
 /** What makes two failures the same incident. Azure compares names without case, Git refs with it. */
 export function incidentKey({ organisation, project, definition, ref }: KeyParts): string {
-  return `azure-devops/${organisation.toLowerCase()}/${project.toLowerCase()}/${definition}/${ref}`;
+  return `${pipelineKeyPrefix(organisation, project)}${definition}/${ref}`;
 }
+
+/** What the keys of all pipelines of a project begin with. */
+export const pipelineKeyPrefix = (organisation: string, project: string): string =>
+  `azure-devops/${organisation.toLowerCase()}/${project.toLowerCase()}/`;
 
 export function fixBranch(incident: string, attempt: number): string {
   return `refs/heads/fix/ci-${incident}-${attempt}`;

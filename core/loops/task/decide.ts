@@ -1,4 +1,4 @@
-import { plain } from '../../text/plain.ts';
+import { clip, plain } from '../../text/plain.ts';
 import type { EffectBody } from '../effects.ts';
 import type { DecideContext, Decision } from '../loop.ts';
 import type { SharedEventData } from '../shared-events.ts';
@@ -169,6 +169,11 @@ function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason:
   draft.effects.push({ kind: 'end_turn', data: { group, message, ...failed } });
   draft.record({ type: 'task_ended', data: { reason } });
   draft.enter(status, null);
+  if (request.schedule !== null)
+    draft.effects.push({
+      kind: 'end_firing',
+      data: { outcome: outcomeOf(draft.state), note: clip(reason, 300) },
+    });
   if (status === 'aborted') return;
   const told = draft.context.id('msg', 'task:end');
   const { report } = draft.state;
@@ -191,4 +196,9 @@ function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason:
         buttons: [],
       },
     });
+}
+
+function outcomeOf({ status, report }: TaskState): 'done' | 'nothing' | 'failed' {
+  if (status !== 'resolved' || report === null || report.outcome === 'blocked') return 'failed';
+  return report.outcome === 'nothing_to_do' ? 'nothing' : 'done';
 }

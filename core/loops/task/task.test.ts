@@ -125,6 +125,21 @@ describe('a task', () => {
     expect(kinds(play([requested(clock), turn, finished(1)]).last)).toEqual(['end_turn', 'post_message']);
   });
 
+  test('of a schedule tells it how it ended, however it ended', () => {
+    const scheduled = requested({ source: 'schedule', reply: null, schedule: 'ryan-health' });
+    const ends: [TaskEvent[], string][] = [
+      [[turn, finished(1)], 'done'],
+      [[turn, failed(1, 'budget')], 'failed'],
+      [[{ type: 'task_canceled', data: { by: null, reason: 'x' } }], 'failed'],
+    ];
+    for (const [events, outcome] of ends)
+      expect(play([scheduled, ...events]).last.effects).toContainEqual({
+        kind: 'end_firing',
+        data: { outcome, note: expect.any(String) },
+      });
+    expect(kinds(play([requested(), turn, finished(1)]).last)).not.toContain('end_firing');
+  });
+
   test('that is canceled has its run canceled and its turn ended', () => {
     const { state, last } = play([
       requested(),

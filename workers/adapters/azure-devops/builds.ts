@@ -94,18 +94,24 @@ export interface BuildFilter {
   branch?: string;
   results?: ('failed' | 'partiallySucceeded' | 'succeeded' | 'canceled')[];
   status?: 'completed' | 'all';
+  /** ISO-8601. Given: those that finished then or later, the earliest first. */
+  finishedFrom?: string;
   top: number;
   /** At most this many per definition: the newest of each. */
   perDefinition?: number;
 }
 
-/** Newest first by the time they were queued. */
+/** Newest first by the time they were queued, unless `finishedFrom` is given. */
 export async function listBuilds(api: AzureDevOps, project: string, filter: BuildFilter): Promise<Build[]> {
   const query: Record<string, string> = { $top: String(filter.top), queryOrder: 'queueTimeDescending' };
   if (filter.definition !== undefined) query.definitions = String(filter.definition);
   if (filter.branch !== undefined) query.branchName = filter.branch;
   if (filter.results) query.resultFilter = filter.results.join(',');
   if (filter.status === 'completed') query.statusFilter = 'completed';
+  if (filter.finishedFrom !== undefined) {
+    query.minTime = filter.finishedFrom;
+    query.queryOrder = 'finishTimeAscending';
+  }
   if (filter.perDefinition !== undefined) query.maxBuildsPerDefinition = String(filter.perDefinition);
   const answer = await api.get(pathOf(project, '_apis', 'build', 'builds'), listOf(buildSchema), query);
   return answer.value;
