@@ -289,7 +289,10 @@ export interface FireRequest {
   by: string;
 }
 
-/** `conflict`: the key came before, with another text. `skipped`: claimed, and by its setting not done. */
+/**
+ * `duplicate`, `conflict`: the key came before, with this text or another. `skipped`: claimed, and by the
+ * schedule’s setting not done.
+ */
 export type FireAnswer =
   | { status: 'unknown' | 'inactive' | 'paused' }
   | { status: 'duplicate' | 'conflict'; firing: string }

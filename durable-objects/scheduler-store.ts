@@ -138,8 +138,10 @@ export class SchedulerStore {
     const firing = `${id}:${cause}:${key}`;
     const known = this.#firings.get(firing);
     if (known) {
-      const isSame = known.text_hash === (text === null ? null : sha256Hex(text));
-      return { status: isSame ? 'duplicate' : 'conflict', firing };
+      if (known.text_hash !== (text === null ? null : sha256Hex(text))) return { status: 'conflict', firing };
+      return known.status === 'skipped'
+        ? { status: 'skipped', firing, note: known.note }
+        : { status: 'duplicate', firing };
     }
     if (row.active === 0) return { status: 'inactive' };
     if (row.paused === 1 && cause === 'fire') return { status: 'paused' };

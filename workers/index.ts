@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { operatorApi } from './api/operator-api.ts';
+import { scheduleFireApi } from './api/schedule-fire.ts';
 import type { Env } from './env.ts';
 import { health } from './health.ts';
 import { azureDevOpsHook } from './intake/azure-devops/hook.ts';
@@ -27,6 +28,7 @@ app.use(async (context, next) => {
 app.route('/hooks/azure-devops', azureDevOpsHook);
 app.route('/hooks/github', githubHook);
 app.route('/hooks/telegram', telegramHook);
+app.route('/api', scheduleFireApi);
 app.route('/api', operatorApi);
 app.route('/health', health);
 app.route('/', runnerDoors);

@@ -7,6 +7,7 @@ import type { OperatorApi } from './operator-api.ts';
 import { redecide } from './redecide.ts';
 import { relay, relayRoutes } from './relay-routes.ts';
 import { rerun } from './rerun.ts';
+import { schedules } from './schedules.ts';
 
 interface IncidentRow {
   id: string;
@@ -136,6 +137,7 @@ export const commands: Record<string, Command> = {
   retry,
   'relay-routes': relayRoutes,
   relay,
+  schedules,
   'dry-run': {
     usage: 'dry-run FILE   (a hook body, or { source, headers, body })',
     async run(api, args) {

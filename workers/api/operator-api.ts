@@ -27,6 +27,7 @@ import { pathPart } from './path-part.ts';
 import { relayRoutesApi } from './relay-routes.ts';
 import { requireOperator } from './require-operator.ts';
 import { rerunApi } from './reruns.ts';
+import { schedulesApi } from './schedules.ts';
 import { showTimes } from './show-times.ts';
 import { statusOf } from './status.ts';
 import { subjectsApi } from './subjects.ts';
@@ -129,8 +130,7 @@ operatorApi.get('/costs', async (context) => {
   const filter = { incident: incident ?? null, run: run ?? null };
   return context.json(await listCosts(context.env.DB, { ...pageOf(page), ...filter }));
 });
-/** No loop is started by the clock yet. */
-operatorApi.get('/schedules', (context) => context.json({ items: [], cursor: null }));
+operatorApi.route('/schedules', schedulesApi);
 
 operatorApi.route('/dead-letters', deadLettersApi);
 

@@ -1,4 +1,4 @@
-import { runPoolStub, telegramStub } from '../../durable-objects/stubs.ts';
+import { runPoolStub, schedulerStub, telegramStub } from '../../durable-objects/stubs.ts';
 import { openIncidents } from '../db/queries.ts';
 import type { Env } from '../env.ts';
 import { auditAction } from './accept.ts';
@@ -6,6 +6,7 @@ import { checkPipelines } from './check-pipelines.ts';
 import type { Delivered, InboxPayload } from './inbox-event.ts';
 import { type OperatorCommand, parseOperatorCommand } from './operator-command.ts';
 import { checkText, helpText, incidentsText, statusText, unknownText } from './operator-texts.ts';
+import { scheduleText } from './schedule-text.ts';
 
 type OperatorText = Extract<InboxPayload, { kind: 'operator_text' }>;
 
@@ -46,6 +47,8 @@ async function perform(env: Env, command: OperatorCommand, nowMs: number): Promi
     case 'stop':
     case 'resume':
       return stopOrResume(env, command.kind, nowMs);
+    case 'schedule':
+      return scheduleText(await schedulerStub(env).list());
     case 'help':
       return helpText;
     case 'unknown':

@@ -1,5 +1,5 @@
 import { taskKey } from '../../core/loops/task/key.ts';
-import { untoken } from '../../core/text/plain.ts';
+import { unfence, untoken } from '../../core/text/plain.ts';
 import { subjectToken } from '../../core/text/tokens.ts';
 import type { FiringOutcome, FiringWork, HandOver } from '../../durable-objects/rpc.ts';
 import { schedulerStub } from '../../durable-objects/stubs.ts';
@@ -57,7 +57,7 @@ async function askAgent(
   const incident = await incidentIdOf(taskKey(source, piece.firing));
   await scheduler.settle(piece, { kind: 'going', target: incident }, null);
   const subjects = new SubjectCollector();
-  const attachment = await subjects.ref(text);
+  const attachment = await subjects.ref(text === null ? null : unfence(untoken(text)));
   const opened = await openTask(
     env,
     piece.firing,

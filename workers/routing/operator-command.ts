@@ -3,6 +3,7 @@ export type OperatorCommand =
   | { kind: 'check_pipeline' }
   | { kind: 'status' }
   | { kind: 'incidents' }
+  | { kind: 'schedule' }
   | { kind: 'help' }
   | { kind: 'stop' }
   | { kind: 'resume' }
@@ -11,6 +12,8 @@ export type OperatorCommand =
 const COMMANDS: Record<string, OperatorCommand> = {
   status: { kind: 'status' },
   incidents: { kind: 'incidents' },
+  schedule: { kind: 'schedule' },
+  schedules: { kind: 'schedule' },
   help: { kind: 'help' },
   start: { kind: 'help' },
   stop: { kind: 'stop' },

@@ -17,6 +17,7 @@ export const helpText = [
   '<b>check the pipeline</b> – look at the latest builds and take up what failed',
   '/status – is it running, what is going on',
   '/incidents – open incidents',
+  '/schedule – what the clock starts next',
   '/stop – no new agent sessions',
   '/resume – go on',
   '/help – this list',
