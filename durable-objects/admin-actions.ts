@@ -5,7 +5,17 @@ import { relayPolicyStub, schedulerStub } from './stubs.ts';
 /** In the audit of what was changed: the person's name is in the request's own journal. */
 const BY = 'operator (request)';
 
-/** Does what a person permitted. Doing it twice is doing it once. */
+const done = (detail: string): AdminOutcome => ({ outcome: 'done', detail });
+const refused = (detail: string): AdminOutcome => ({ outcome: 'refused', detail });
+
+const FIRED = {
+  going: 'it runs now',
+  waiting: 'it runs after the one that is going on',
+  skipped: 'it was skipped, for one is going on',
+  duplicate: 'it was run already',
+} as const;
+
+/** Does what a person permitted. `request` makes doing it twice doing it once. */
 export async function performAdminAction(
   env: Env,
   request: string,
@@ -14,37 +24,27 @@ export async function performAdminAction(
   switch (action.kind) {
     case 'allow_relay_route':
       await relayPolicyStub(env).allow(action.from, action.to, BY, Date.now());
-      return { outcome: 'done', detail: `${action.from} may write to ${action.to} now.` };
+      return done(`${action.from} may write to ${action.to} now.`);
     case 'remove_relay_route': {
       const wasThere = await relayPolicyStub(env).remove(action.from, action.to, BY, Date.now());
-      const detail = wasThere ? 'The route is closed.' : 'There was no such route.';
-      return { outcome: 'done', detail };
+      return done(wasThere ? 'The route is closed.' : 'There was no such route.');
     }
     case 'pause_schedule':
     case 'resume_schedule': {
       const paused = action.kind === 'pause_schedule';
-      if (!(await schedulerStub(env).setPaused(action.schedule, paused, BY))) return noSchedule(action);
-      return { outcome: 'done', detail: `${action.schedule} is ${paused ? 'paused' : 'on again'}.` };
+      const isKnown = await schedulerStub(env).setPaused(action.schedule, paused, BY);
+      if (!isKnown) return refused(`There is no schedule ${action.schedule}.`);
+      return done(`The schedule ${action.schedule} ${paused ? 'is paused' : 'goes on'}.`);
     }
     case 'run_schedule': {
-      const { schedule } = action;
-      const answer = await schedulerStub(env).fire({
-        schedule,
-        key: request,
-        cause: 'run',
-        text: null,
-        by: BY,
-      });
-      if (answer.status === 'unknown' || answer.status === 'inactive') return noSchedule(action);
-      if (answer.status === 'skipped') return { outcome: 'refused', detail: `Not now: ${answer.note}.` };
-      return { outcome: 'done', detail: `${schedule} runs now.` };
+      const fire = { schedule: action.schedule, key: request, cause: 'run', text: null, by: BY } as const;
+      const { status } = await schedulerStub(env).fire(fire);
+      if (status === 'unknown') return refused(`There is no schedule ${action.schedule}.`);
+      if (status === 'inactive' || status === 'paused' || status === 'conflict')
+        return refused(`The schedule ${action.schedule} was not run: ${status}.`);
+      return done(`The schedule ${action.schedule}: ${FIRED[status]}.`);
     }
     case 'for_a_person':
-      return { outcome: 'done', detail: 'A person took it on.' };
+      return done('A person took it on.');
   }
 }
-
-const noSchedule = ({ schedule }: { schedule: string }): AdminOutcome => ({
-  outcome: 'refused',
-  detail: `There is no schedule ${schedule}.`,
-});
