@@ -114,6 +114,12 @@ export class Outbox {
     return true;
   }
 
+  /** Whether an item of this kind waits for its first try: it will carry what is true by then. */
+  hasUntried(kind: string): boolean {
+    const query = `SELECT 1 AS one FROM outbox WHERE state = 'pending' AND tries = 0 AND kind = ? LIMIT 1`;
+    return this.#sql.all(query, kind).length > 0;
+  }
+
   get(key: string): OutboxItem | null {
     const row = this.#sql.all<OutboxRow>('SELECT * FROM outbox WHERE key = ?', key)[0];
     return row ? itemOf(row) : null;

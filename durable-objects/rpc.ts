@@ -2,6 +2,7 @@ import type { Artifact } from '../core/contracts/artifact.ts';
 import type { Intent } from '../core/contracts/intents.ts';
 import type { Priority } from '../core/contracts/priority.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
+import type { BudgetCode } from '../core/cost/caps.ts';
 import type { Effect, RunSpec } from '../core/loops/effects.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
 import type { RelayRefusalCode } from '../core/relay/decide-relay.ts';
@@ -9,6 +10,7 @@ import type { ScheduleDefinition, ScheduledTask } from '../core/schedules/defini
 import type { SessionMessage } from '../core/text/session-message.ts';
 import type { MessageState, StoredMessage } from './group-queue-rows.ts';
 import type { Redecision } from './journal-redecide.ts';
+import type { PoolStatus } from './run-pool-status.ts';
 import type { Firing, ScheduleView } from './scheduler-rows.ts';
 
 /** What each object answers to the others. All of it is idempotent by the id or key it is given. */
@@ -103,6 +105,13 @@ export interface RunRpc {
   cancel(reason: string): Promise<void>;
   /** A message for the run's next turn, once by its id. */
   steer(message: SessionMessage): Promise<SteerAnswer>;
+  /**
+   * Everything was stopped: ends the session under this lease, within seconds. The run waits anew, from its
+   * checkpoint, and its loop hears nothing. `unreachable`: its runner does not answer; it ends with its lease.
+   */
+  halt(fence: number): Promise<'ended' | 'unreachable' | 'not_running'>;
+  /** A cap that it is charged to is spent: the run ends for good. */
+  endForBudget(detail: string): Promise<void>;
   /** The pool has a slot for this run. */
   granted(lease: { fence: number; runner: string | null }): Promise<void>;
   view(): Promise<unknown>;
@@ -123,19 +132,27 @@ export interface RunRpc {
 }
 
 export interface RunPoolRpc {
-  /** Asks for a slot and a budget; `queued` is answered later through `Run.granted`. */
+  /**
+   * Asks for a slot and a budget; `queued` is answered later through `Run.granted`. `position`: at most so many
+   * go before it, itself included. A run that was leased before is never refused: it waits for its money.
+   */
   lease(request: {
     run: string;
     group: string;
     kind: 'light' | 'heavy';
     budgetMicroUsd: number;
+    priority?: Priority;
+    forPerson?: boolean;
     at: number;
   }): Promise<
     | { status: 'granted'; fence: number; runner: string | null }
     | { status: 'queued'; position: number }
-    | { status: 'refused'; code: 'budget'; reason: string }
+    | { status: 'refused'; code: BudgetCode; reason: string }
   >;
-  release(run: string, fence: number, spentMicroUsd: number): Promise<void>;
+  /** `spent`: micro-dollars of the whole run so far, by UTC day (`2026-11-21`). */
+  release(run: string, fence: number, spent: Record<string, number>): Promise<void>;
+  /** As in `release`, while the run goes on and after its end. */
+  spent(run: string, spent: Record<string, number>): Promise<void>;
   /** No heavy run of this group is begun before then; what waits keeps waiting. */
   backOff(group: string, until: number, run: string): Promise<void>;
   /** Renews the leases of a runner's report; answers which are no longer its own. */
@@ -151,15 +168,14 @@ export interface RunPoolRpc {
   leaseOf(run: string): Promise<{ group: string; fence: number; runner: string | null } | null>;
   /** False when this nonce was seen before: a replayed request. */
   rememberNonce(keyId: string, nonce: string, expiresAt: number): Promise<boolean>;
-  stop(by: string, at: number): Promise<void>;
+  /** Nothing new begins from here on; answers what runs, for the caller to end. */
+  stop(by: string, at: number): Promise<{ run: string; fence: number }[]>;
   resume(by: string, at: number): Promise<void>;
-  status(): Promise<{
-    stopped: boolean;
-    slots: number;
-    leases: { run: string; group: string; fence: number; runner: string | null; grantedAt: number }[];
-    waiting: { run: string; group: string; position: number }[];
-    runners: { name: string; lastSeenAt: number; capacity: number; running: number; problems: string[] }[];
-  }>;
+  /** Drained runners finish what they have and are given nothing new. */
+  drain(runners: string[], drained: boolean, by: string): Promise<void>;
+  /** Lets P0 and people pass the 90% of every cap until the UTC day ends; answers until when. */
+  override(on: boolean, by: string): Promise<number | null>;
+  status(): Promise<PoolStatus>;
   poke(): Promise<void>;
 }
 

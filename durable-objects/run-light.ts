@@ -9,6 +9,9 @@ import type { Member } from './run-request.ts';
 const MAX_TOOL_CALLS = 6;
 const MAX_OUTPUT_TOKENS = 8_000;
 
+/** Why `signal` was aborted when the run's budget is spent. */
+export const BUDGET_SPENT = 'the budget of this run is spent';
+
 export interface LightDeps {
   signal: AbortSignal;
   onUsage(usage: Usage): void;
@@ -45,6 +48,7 @@ export async function runLight(
     if (answer.ok) return { ok: true, result: answer.value };
     return { ok: false, reason: 'invalid_result', detail: answer.detail, invalid: answer.value };
   } catch (error) {
+    if (deps.signal.reason === BUDGET_SPENT) return { ok: false, reason: 'budget', detail: BUDGET_SPENT };
     if (error instanceof AnthropicError || error instanceof SettingError)
       return { ok: false, reason: 'provider', detail: error.message };
     console.error('light run', error);

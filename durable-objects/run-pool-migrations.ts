@@ -47,4 +47,44 @@ export const runPoolMigrations: readonly string[] = [
   'CREATE TABLE stop_flag (one INTEGER PRIMARY KEY CHECK (one = 1), stopped INTEGER NOT NULL)',
   'INSERT INTO stop_flag (one, stopped) VALUES (1, 0)',
   'CREATE TABLE back_offs (agent_group TEXT PRIMARY KEY, until INTEGER NOT NULL)',
+  'ALTER TABLE leases ADD COLUMN priority INTEGER NOT NULL DEFAULT 2',
+  'ALTER TABLE leases ADD COLUMN for_person INTEGER NOT NULL DEFAULT 0',
+  'ALTER TABLE leases ADD COLUMN spent_micro_usd INTEGER NOT NULL DEFAULT 0',
+  'CREATE INDEX leases_group ON leases (agent_group, fence)',
+  'ALTER TABLE waiting ADD COLUMN priority INTEGER NOT NULL DEFAULT 2',
+  'ALTER TABLE waiting ADD COLUMN for_person INTEGER NOT NULL DEFAULT 0',
+  'CREATE INDEX waiting_sorts ON waiting (agent_group, kind, priority, for_person, n)',
+  // How many wait of each sort: the heads are found without reading all that waits.
+  `CREATE TABLE waiting_sizes (
+    agent_group TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    for_person INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (agent_group, kind, priority, for_person)
+  )`,
+  `INSERT INTO waiting_sizes
+   SELECT agent_group, kind, priority, for_person, count(*) FROM waiting GROUP BY 1, 2, 3, 4`,
+  // By UTC day and month; an empty group stands for all together.
+  `CREATE TABLE spending (
+    period TEXT NOT NULL,
+    agent_group TEXT NOT NULL,
+    micro_usd INTEGER NOT NULL,
+    PRIMARY KEY (period, agent_group)
+  )`,
+  `INSERT INTO spending SELECT month, '', micro_usd FROM spent`,
+  'DROP TABLE spent',
+  // What each run was known to have spent on each day: a total that is told again adds nothing.
+  `CREATE TABLE run_spending (
+    day TEXT NOT NULL,
+    run TEXT NOT NULL,
+    micro_usd INTEGER NOT NULL,
+    PRIMARY KEY (day, run)
+  )`,
+  'CREATE TABLE drained (runner TEXT PRIMARY KEY, since INTEGER NOT NULL, by TEXT NOT NULL)',
+  `CREATE TABLE budget_override (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    until INTEGER NOT NULL,
+    by TEXT NOT NULL
+  )`,
 ];

@@ -1,3 +1,15 @@
+import { DEFAULT_PRIORITY } from '../core/contracts/priority.ts';
+import {
+  alertOfCap,
+  type BudgetCaps,
+  type CapUse,
+  decideReservation,
+  levelOfCap,
+  nextDayAt,
+  type Reservation,
+} from '../core/cost/caps.ts';
+import { chooseNext } from '../core/pool/choose-next.ts';
+import { leaseExpiry, type PoolView } from '../core/pool/slots.ts';
 import { Journal } from './journal.ts';
 import { auditRowOf } from './journal-audit.ts';
 import { migrate } from './migrate.ts';
@@ -5,53 +17,44 @@ import { Outbox } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
 import type { RunPoolRpc } from './rpc.ts';
+import { type Lease, Leases } from './run-pool-leases.ts';
 import { runPoolMigrations } from './run-pool-migrations.ts';
-import {
-  findSlot,
-  fitsBudget,
-  type HeldLease,
-  leaseExpiry,
-  monthOf,
-  type PoolSettings,
-} from './run-pool-slots.ts';
+import { Runners } from './run-pool-runners.ts';
+import { Spending, type SpentByDay } from './run-pool-spending.ts';
+import { type PoolStatus, poolStatus } from './run-pool-status.ts';
+import { type Waiting, WaitingRuns } from './run-pool-waiting.ts';
 import type { Sql } from './sql.ts';
 
 type LeaseRequest = Parameters<RunPoolRpc['lease']>[0];
 type LeaseAnswer = Awaited<ReturnType<RunPoolRpc['lease']>>;
 type Heartbeat = Parameters<RunPoolRpc['heartbeat']>[0];
-type PoolStatus = Awaited<ReturnType<RunPoolRpc['status']>>;
 
-/** `held`: in use. `lost`: expired, revived by a heartbeat while nobody took over. `released`: over. */
-type LeaseState = 'held' | 'lost' | 'released';
-
-interface LeaseRow extends Record<string, string | number | null> {
-  run: string;
-  agent_group: string;
-  kind: 'light' | 'heavy';
-  fence: number;
-  runner: string | null;
-  granted_at: number;
-  renewed_at: number;
-  budget_micro_usd: number;
-  state: LeaseState;
+export interface PoolSettings {
+  slots: PoolView['slots'];
+  /** Names of the runners that may be given work. */
+  runners: string[];
+  /** `problem`: they cannot be read, so that nothing new may be spent. */
+  caps: BudgetCaps | { problem: string };
+  maxConcurrentOf(group: string): number;
 }
 
-interface WaitingRow extends Record<string, string | number> {
-  run: string;
-  agent_group: string;
-  kind: 'light' | 'heavy';
-  budget_micro_usd: number;
-  at: number;
-}
+/** Whoever says stop ends the runs himself; this is for those that he did not come to. */
+const HALT_AFTER_MS = 15_000;
 
-/** Expired nonces removed per look. */
-const PURGE = 500;
+interface Granted {
+  run: string;
+  lease: { fence: number; runner: string | null };
+}
 
 /** Slots, leases, budgets: one transaction decides all three, so that no two runs get the same. */
 export class RunPoolStore {
   readonly outbox: Outbox;
   readonly projections: ProjectionQueue;
   readonly journal: Journal;
+  readonly leases: Leases;
+  readonly waiting: WaitingRuns;
+  readonly runners: Runners;
+  readonly spending: Spending;
   readonly #sql: Sql;
   readonly #settings: () => PoolSettings;
   readonly #changed: () => void;
@@ -64,104 +67,125 @@ export class RunPoolStore {
     this.outbox = new Outbox(sql);
     this.projections = new ProjectionQueue(sql);
     this.journal = new Journal(sql, 'run-pool');
+    this.leases = new Leases(sql);
+    this.waiting = new WaitingRuns(sql);
+    this.runners = new Runners(sql);
+    this.spending = new Spending(sql);
   }
 
   /** Asking again while a lease is held gives the same lease. */
   lease(request: LeaseRequest, nowMs: number): LeaseAnswer {
-    const current = this.#lease(request.run);
-    if (current?.state === 'held') return { status: 'granted', fence: current.fence, runner: current.runner };
-    const waiting = this.#positionOf(request.run);
-    if (waiting !== null) return { status: 'queued', position: waiting };
+    const before = this.leases.get(request.run);
+    if (before?.state === 'held') return { status: 'granted', fence: before.fence, runner: before.runner };
+    const { run, group, kind, budgetMicroUsd } = request;
+    const { priority = DEFAULT_PRIORITY, forPerson = false } = request;
     return this.#change(() => {
-      if (!this.#fits(request.budgetMicroUsd, nowMs))
-        return refusal('budget', 'the budget of the month does not allow another run');
-      const pausing = this.#pausing(nowMs);
-      const isFirst = this.#countWaiting(request.kind, pausing) === 0;
-      const mayGoNow = !this.isStopped && !isPausing(request, pausing) && isFirst;
-      const granted = mayGoNow ? this.#grant(request, nowMs) : null;
-      if (granted) return { status: 'granted', ...granted };
-      this.#sql.run(
-        'INSERT INTO waiting (run, agent_group, kind, budget_micro_usd, at) VALUES (?, ?, ?, ?, ?)',
-        request.run,
-        request.group,
-        request.kind,
-        request.budgetMicroUsd,
+      const asked = { run, group, kind, budgetMicroUsd, priority, forPerson, at: nowMs };
+      const waited = this.waiting.get(run);
+      if (waited === null) {
+        const verdict = this.reservation(asked, nowMs);
+        // What was begun goes on when it can be paid again; what is new is somebody's to decide.
+        if (verdict.kind === 'refuse' && before === null) {
+          this.#audit('run_refused', { run, group, code: verdict.code, reason: verdict.reason }, nowMs);
+          return { status: 'refused', code: verdict.code, reason: verdict.reason };
+        }
+        this.waiting.add(asked);
+      }
+      const granted = this.#grantWaiting(nowMs);
+      const own = granted.find((one) => one.run === run);
+      this.#tell(
+        granted.filter((one) => one !== own),
         nowMs,
       );
-      return { status: 'queued', position: this.#positionOf(request.run) ?? 1 };
+      if (own) return { status: 'granted', ...own.lease };
+      return { status: 'queued', position: this.waiting.placeOf(waited ?? asked, waited) };
     });
   }
 
-  /** Ends a lease and books what was spent, once; an older fence is not heard. */
-  release(run: string, fence: number, spentMicroUsd: number, nowMs: number): void {
+  /** Ends a lease; an older fence ends nothing. What was spent is booked in any case. */
+  release(run: string, fence: number, spent: SpentByDay, nowMs: number): void {
     this.#change(() => {
-      this.#sql.run('DELETE FROM waiting WHERE run = ?', run);
-      const lease = this.#lease(run);
-      if (!lease || lease.fence !== fence || lease.state === 'released') return;
-      this.#sql.run(`UPDATE leases SET state = 'released' WHERE run = ?`, run);
-      this.#sql.run(
-        `INSERT INTO spent (month, micro_usd) VALUES (?, ?)
-         ON CONFLICT (month) DO UPDATE SET micro_usd = micro_usd + excluded.micro_usd`,
-        monthOf(nowMs),
-        spentMicroUsd,
-      );
-      this.#audit('run_released', { run, fence, costMicroUsd: spentMicroUsd }, nowMs);
-      this.#grantWaiting(nowMs);
+      this.waiting.remove(run);
+      this.#book(run, spent, nowMs);
+      const lease = this.leases.get(run);
+      if (lease === null || lease.fence !== fence || lease.state === 'released') return;
+      this.leases.setState(run, 'released');
+      const costMicroUsd = Object.values(spent).reduce((sum, one) => sum + one, 0);
+      this.#audit('run_released', { run, fence, costMicroUsd }, nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+    });
+  }
+
+  /** What a run has spent in all, by UTC day; told again, or late, it adds nothing. */
+  spent(run: string, spent: SpentByDay, nowMs: number): void {
+    this.#change(() => {
+      this.#book(run, spent, nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
     });
   }
 
   heartbeat(report: Heartbeat, nowMs: number): { lost: string[]; stop: boolean } {
     return this.#change(() => {
-      this.#sql.run(
-        `INSERT OR REPLACE INTO runners (name, last_seen_at, capacity, running, problems)
-         VALUES (?, ?, ?, ?, ?)`,
-        report.runner,
-        nowMs,
-        report.capacity,
-        report.running,
-        JSON.stringify(report.problems),
-      );
-      const lost = report.leases.filter(({ run, fence }) => !this.#renew(run, fence, report.runner, nowMs));
-      this.#grantWaiting(nowMs);
+      const { runner, capacity, running, problems } = report;
+      this.runners.seen({ name: runner, lastSeenAt: nowMs, capacity, running, problems });
+      const lost = report.leases.filter(({ run, fence }) => !this.leases.renew(run, fence, runner, nowMs));
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
       return { lost: lost.map(({ run }) => run), stop: this.isStopped };
     });
   }
 
   leaseOf(run: string): { group: string; fence: number; runner: string | null } | null {
-    const lease = this.#lease(run);
+    const lease = this.leases.get(run);
     if (lease?.state !== 'held') return null;
-    return { group: lease.agent_group, fence: lease.fence, runner: lease.runner };
+    return { group: lease.group, fence: lease.fence, runner: lease.runner };
   }
 
   /** False when it was seen before. */
   rememberNonce(keyId: string, nonce: string, expiresAt: number, nowMs: number): boolean {
-    return this.#change(() => {
-      this.#sql.run(
-        `DELETE FROM nonces WHERE rowid IN (SELECT rowid FROM nonces WHERE expires_at < ? LIMIT ${PURGE})`,
-        nowMs,
-      );
-      const added = this.#sql.all(
-        `INSERT INTO nonces (key_id, nonce, expires_at) VALUES (?, ?, ?)
-         ON CONFLICT DO NOTHING RETURNING 1 AS one`,
-        keyId,
-        nonce,
-        expiresAt,
-      );
-      return added.length > 0;
-    });
+    return this.#change(() => this.runners.rememberNonce(keyId, nonce, expiresAt, nowMs));
   }
 
   get isStopped(): boolean {
     return this.#sql.all<{ stopped: number }>('SELECT stopped FROM stop_flag')[0]?.stopped === 1;
   }
 
-  setStopped(stopped: boolean, by: string, nowMs: number): void {
-    if (stopped === this.isStopped) return;
+  /** Answers the leases that are held: what runs now. */
+  setStopped(stopped: boolean, by: string, nowMs: number): Lease[] {
+    const held = this.leases.held();
     this.#change(() => {
-      this.#sql.run('UPDATE stop_flag SET stopped = ?', stopped ? 1 : 0);
-      this.#audit(stopped ? 'stopped' : 'resumed', { by }, nowMs);
-      this.#grantWaiting(nowMs);
+      if (stopped !== this.isStopped) {
+        this.#sql.run('UPDATE stop_flag SET stopped = ?', stopped ? 1 : 0);
+        this.#audit(stopped ? 'stopped' : 'resumed', { by }, nowMs);
+      }
+      if (stopped)
+        for (const { run, fence } of held) {
+          const body = JSON.stringify({ run, fence });
+          const key = `halt:${run}:${fence}`;
+          this.outbox.add({ key, kind: 'halt', lane: null, body }, nowMs + HALT_AFTER_MS);
+        }
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
     });
+    return held;
+  }
+
+  setDrained(names: readonly string[], drained: boolean, by: string, nowMs: number): void {
+    this.#change(() => {
+      for (const runner of names)
+        if (this.runners.setDrained(runner, drained, by, nowMs))
+          this.#audit(drained ? 'runner_drained' : 'runner_undrained', { runner, by }, nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+    });
+  }
+
+  /** Lets urgent work pass the 90% of every cap until the UTC day ends; answers until when. */
+  setOverride(on: boolean, by: string, nowMs: number): number | null {
+    const until = on ? nextDayAt(nowMs) : null;
+    this.#change(() => {
+      this.spending.setOverride(until, by);
+      this.#audit('budget_override', { by, on, until }, nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+    });
+    return until;
   }
 
   /** The longest pause that was asked for counts. */
@@ -177,59 +201,60 @@ export class RunPoolStore {
     });
   }
 
-  /** What the clock asks for: lost leases, and groups whose pause is over. */
+  /** What the clock asks for: lost leases, pauses that are over, a new day, a runner that fell silent. */
   expire(nowMs: number): void {
-    this.#expireLeases(nowMs);
-    const over = this.#sql.all('SELECT 1 AS one FROM back_offs WHERE until <= ?', nowMs).length > 0;
-    if (!over) return;
-    this.#change(() => {
-      this.#sql.run('DELETE FROM back_offs WHERE until <= ?', nowMs);
-      this.#grantWaiting(nowMs);
-    });
-  }
-
-  /** Leases whose holder fell silent are lost: their slots are free and their runs are told to look. */
-  #expireLeases(nowMs: number): void {
-    const expired = this.#held().filter((lease) => leaseExpiry(lease.kind, lease.renewed_at) <= nowMs);
-    if (expired.length === 0) return;
+    const expired = this.leases.expired(nowMs);
+    if (expired.length === 0 && this.waiting.size === 0) return;
     this.#change(() => {
       for (const { run, fence, runner } of expired) {
-        this.#sql.run(`UPDATE leases SET state = 'lost' WHERE run = ?`, run);
+        this.leases.setState(run, 'lost');
         this.#audit('lease_lost', { run, fence, runner }, nowMs);
         this.outbox.add({ key: `lost:${run}:${fence}:${nowMs}`, kind: 'lost', lane: null, body: run }, nowMs);
       }
-      this.#grantWaiting(nowMs);
+      this.#sql.run('DELETE FROM back_offs WHERE until <= ?', nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
     });
   }
 
-  nextTimerAt(): number | null {
-    const pauses = this.#sql.all<{ until: number }>('SELECT until FROM back_offs').map(({ until }) => until);
-    const expiries = this.#held().map((lease) => leaseExpiry(lease.kind, lease.renewed_at));
-    const times = [...pauses, ...expiries];
+  nextTimerAt(nowMs: number): number | null {
+    const times = this.leases.held().map(({ kind, renewedAt }) => leaseExpiry(kind, renewedAt));
+    if (this.waiting.size > 0)
+      times.push(
+        nextDayAt(nowMs),
+        ...this.#sql.all<{ until: number }>('SELECT until FROM back_offs').map(({ until }) => until),
+      );
     return times.length > 0 ? Math.min(...times) : null;
   }
 
-  status(): PoolStatus {
+  status(nowMs: number): PoolStatus {
+    return poolStatus(this, this.#settings(), this.view(nowMs), nowMs);
+  }
+
+  view(nowMs: number): PoolView {
+    const { slots, runners, maxConcurrentOf } = this.#settings();
+    const pausing = this.#sql.all<{ name: string }>(
+      'SELECT agent_group AS name FROM back_offs WHERE until > ?',
+      nowMs,
+    );
     return {
+      held: this.leases.held(),
+      runners: this.runners.places(runners),
+      slots,
       stopped: this.isStopped,
-      slots: this.#settings().heavySlots,
-      leases: this.#held().map(({ run, agent_group: group, fence, runner, granted_at: grantedAt }) => ({
-        run,
-        group,
-        fence,
-        runner,
-        grantedAt,
-      })),
-      waiting: this.#waiting().map(({ run, agent_group: group }, index) => ({
-        run,
-        group,
-        position: index + 1,
-      })),
-      runners: this.#runners().map(({ problems, ...runner }) => ({
-        ...runner,
-        problems: JSON.parse(problems) as string[],
-      })),
+      pausing: new Set(pausing.map(({ name }) => name)),
+      maxConcurrentOf,
+      lastServed: (group) => this.leases.lastFenceOf(group),
+      nowMs,
     };
+  }
+
+  /** Whether a run can be paid now. */
+  reservation(run: Omit<Waiting, 'n'>, nowMs: number): Reservation {
+    const { caps } = this.#settings();
+    if ('problem' in caps) return { kind: 'refuse', code: 'budget_settings', reason: caps.problem };
+    const isUrgent = (run.forPerson || run.priority === 0) && this.spending.override(nowMs) !== null;
+    const uses = this.spending.uses(run.group, caps, this.leases.held(), nowMs);
+    return decideReservation(run.budgetMicroUsd, isUrgent, uses);
   }
 
   done(key: string): void {
@@ -240,106 +265,67 @@ export class RunPoolStore {
     this.#change(() => this.outbox.fail(key, failure));
   }
 
-  #renew(run: string, fence: number, runner: string, nowMs: number): boolean {
-    const lease = this.#lease(run);
-    if (!lease || lease.fence !== fence || lease.runner !== runner || lease.state === 'released')
-      return false;
-    this.#sql.run(`UPDATE leases SET state = 'held', renewed_at = ? WHERE run = ?`, nowMs, run);
-    return true;
+  /** Whatever can go now goes, one after the other. */
+  #grantWaiting(nowMs: number): Granted[] {
+    const heads = this.waiting.heads();
+    const granted: Granted[] = [];
+    while (heads.length > 0) {
+      const isAffordable = (run: Waiting): boolean => this.reservation(run, nowMs).kind === 'reserve';
+      const next = chooseNext(heads, this.view(nowMs), isAffordable);
+      if (next === null) break;
+      const { run, runner } = next;
+      const fence = this.leases.grant({ ...run, runner }, nowMs);
+      this.waiting.remove(run.run);
+      this.#audit('run_leased', { run: run.run, group: run.group, fence, runner }, nowMs);
+      granted.push({ run: run.run, lease: { fence, runner } });
+      const behind = this.waiting.headLike(run);
+      heads.splice(heads.indexOf(run), 1, ...(behind === null ? [] : [behind]));
+    }
+    return granted;
   }
 
-  #grant(
-    request: Pick<LeaseRequest, 'run' | 'group' | 'kind' | 'budgetMicroUsd'>,
-    nowMs: number,
-  ): { fence: number; runner: string | null } | null {
-    const slot = findSlot(request.kind, this.#held(), this.#runners(), this.#settings(), nowMs);
-    if (!slot.ok) return null;
-    const { runner } = slot;
-    const fence =
-      this.#sql.all<{ n: number }>('INSERT INTO fences (run) VALUES (?) RETURNING n', request.run)[0]?.n ?? 0;
-    this.#sql.run(
-      `INSERT OR REPLACE INTO leases
-       (run, agent_group, kind, fence, runner, granted_at, renewed_at, budget_micro_usd, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held')`,
-      request.run,
-      request.group,
-      request.kind,
-      fence,
-      runner,
-      nowMs,
-      nowMs,
-      request.budgetMicroUsd,
-    );
-    this.#audit('run_leased', { run: request.run, group: request.group, fence, runner }, nowMs);
-    return { fence, runner };
-  }
-
-  /** In order of arrival; a kind that has no slot left holds up the other kind not at all. */
-  #grantWaiting(nowMs: number): void {
-    if (this.isStopped) return;
-    const full = new Set<string>();
-    const pausing = this.#pausing(nowMs);
-    for (const { run, agent_group: group, kind, budget_micro_usd: budgetMicroUsd } of this.#waiting()) {
-      if (full.has(kind) || isPausing({ group, kind }, pausing) || !this.#fits(budgetMicroUsd, nowMs))
-        continue;
-      const lease = this.#grant({ run, group, kind, budgetMicroUsd }, nowMs);
-      if (!lease) {
-        full.add(kind);
-        continue;
-      }
-      this.#sql.run('DELETE FROM waiting WHERE run = ?', run);
-      const body = JSON.stringify({ run, lease });
-      this.outbox.add({ key: `granted:${run}:${lease.fence}`, kind: 'granted', lane: null, body }, nowMs);
+  #tell(granted: readonly Granted[], nowMs: number): void {
+    for (const one of granted) {
+      const key = `granted:${one.run}:${one.lease.fence}`;
+      this.outbox.add({ key, kind: 'granted', lane: null, body: JSON.stringify(one) }, nowMs);
     }
   }
 
-  #fits(budgetMicroUsd: number, nowMs: number): boolean {
-    const spent =
-      this.#sql.all<{ micro_usd: number }>('SELECT micro_usd FROM spent WHERE month = ?', monthOf(nowMs))[0]
-        ?.micro_usd ?? 0;
-    const reserved = this.#held().reduce((sum, lease) => sum + lease.budget_micro_usd, 0);
-    return fitsBudget(budgetMicroUsd, spent, reserved, this.#settings().monthlyBudgetMicroUsd);
+  #book(run: string, spent: SpentByDay, nowMs: number): void {
+    const lease = this.leases.get(run);
+    if (lease === null) return;
+    const added = this.spending.book(run, lease.group, spent, nowMs);
+    if (added === 0) return;
+    this.leases.addSpent(run, added);
+    this.#watchCaps(lease.group, nowMs);
   }
 
-  #lease(run: string): (LeaseRow & HeldLease) | undefined {
-    return this.#sql.all<LeaseRow>('SELECT * FROM leases WHERE run = ?', run)[0];
+  /** Tells the operator once per cap, period and level; ends what is charged to a cap that is spent. */
+  #watchCaps(group: string, nowMs: number): void {
+    const { caps } = this.#settings();
+    if ('problem' in caps) return;
+    const held = this.leases.held();
+    for (const use of this.spending.uses(group, caps, held, nowMs)) {
+      const level = levelOfCap(use);
+      if (level === 'open') continue;
+      const isCharged = (lease: Lease): boolean => use.group === null || use.group === lease.group;
+      const charged = level === 'spent' ? held.filter(isCharged) : [];
+      this.#alert(use, level, charged.length, nowMs);
+      for (const lease of charged) {
+        const body = JSON.stringify({ run: lease.run, detail: alertOfCap(use, level, charged.length) });
+        const key = `over_budget:${lease.run}:${lease.fence}`;
+        this.outbox.add({ key, kind: 'over_budget', lane: null, body }, nowMs);
+      }
+    }
   }
 
-  #held(): LeaseRow[] {
-    return this.#sql.all<LeaseRow>(`SELECT * FROM leases WHERE state = 'held' ORDER BY fence`);
-  }
-
-  #waiting(): WaitingRow[] {
-    return this.#sql.all<WaitingRow>('SELECT * FROM waiting ORDER BY n');
-  }
-
-  #countWaiting(kind: string, pausing: ReadonlySet<string>): number {
-    return this.#waiting().filter(
-      (waiting) => waiting.kind === kind && !isPausing({ group: waiting.agent_group, kind }, pausing),
-    ).length;
-  }
-
-  #pausing(nowMs: number): ReadonlySet<string> {
-    const rows = this.#sql.all<{ name: string }>(
-      'SELECT agent_group AS name FROM back_offs WHERE until > ?',
-      nowMs,
-    );
-    return new Set(rows.map(({ name }) => name));
-  }
-
-  #positionOf(run: string): number | null {
-    const index = this.#waiting().findIndex((waiting) => waiting.run === run);
-    return index < 0 ? null : index + 1;
-  }
-
-  #runners() {
-    return this.#sql.all<{
-      name: string;
-      lastSeenAt: number;
-      capacity: number;
-      running: number;
-      problems: string;
-    }>('SELECT name, last_seen_at AS lastSeenAt, capacity, running, problems FROM runners ORDER BY name');
+  #alert(use: CapUse, level: 'told' | 'closed' | 'spent', ended: number, nowMs: number): void {
+    const key = `budget:${use.cap}:${use.period}:${use.group ?? ''}:${level}`;
+    if (this.outbox.get(key) !== null) return;
+    const { cap, period, group, spentMicroUsd, capMicroUsd } = use;
+    this.#audit('budget_alert', { cap, period, group, level, spentMicroUsd, capMicroUsd, ended }, nowMs);
+    const body = JSON.stringify({ text: alertOfCap(use, level, ended) });
+    this.outbox.add({ key, kind: 'alert', lane: 'alert', body }, nowMs);
   }
 
   #audit(type: string, data: unknown, at: number): void {
@@ -360,13 +346,3 @@ export class RunPoolStore {
     }
   }
 }
-
-/** A light run needs no memory of a runner. */
-const isPausing = ({ group, kind }: { group: string; kind: string }, pausing: ReadonlySet<string>): boolean =>
-  kind === 'heavy' && pausing.has(group);
-
-const refusal = (code: 'budget', reason: string): LeaseAnswer => ({
-  status: 'refused',
-  code,
-  reason,
-});

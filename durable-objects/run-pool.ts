@@ -1,11 +1,13 @@
 import { DurableObject } from 'cloudflare:workers';
-import { type Env, runnerUrls, SettingError } from '../workers/env.ts';
+import { html } from '../core/text/plain.ts';
+import { budgetCaps, configuredRunners, type Env, SettingError, telegramChats } from '../workers/env.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { RunPoolRpc } from './rpc.ts';
-import type { PoolSettings } from './run-pool-slots.ts';
-import { RunPoolStore } from './run-pool-store.ts';
+import type { PoolStatus } from './run-pool-status.ts';
+import { type PoolSettings, RunPoolStore } from './run-pool-store.ts';
+import { memberOf } from './run-request.ts';
 import { sqlOf } from './sql.ts';
-import { runStub } from './stubs.ts';
+import { runStub, telegramStub } from './stubs.ts';
 
 /** 15 heavy runs over all runners (row C7); light ones cost no container, only model calls. */
 const HEAVY_SLOTS = 15;
@@ -33,14 +35,31 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
-      perform: async ({ kind, body }) => {
-        if (kind === 'lost') return runStub(env, body).poke();
-        const { run, lease } = JSON.parse(body) as { run: string; lease: Lease };
-        await runStub(env, run).granted(lease);
+      perform: async ({ key, kind, body }) => {
+        switch (kind) {
+          case 'lost':
+            return runStub(env, body).poke();
+          case 'granted': {
+            const { run, lease } = JSON.parse(body) as { run: string; lease: Lease };
+            return runStub(env, run).granted(lease);
+          }
+          case 'halt': {
+            const { run, fence } = JSON.parse(body) as { run: string; fence: number };
+            const isHeld = this.#store.leaseOf(run)?.fence === fence;
+            if (isHeld && this.#store.isStopped) await runStub(env, run).halt(fence);
+            return;
+          }
+          case 'over_budget': {
+            const { run, detail } = JSON.parse(body) as { run: string; detail: string };
+            return runStub(env, run).endForBudget(detail);
+          }
+          case 'alert':
+            return this.#tellOperator(key, (JSON.parse(body) as { text: string }).text);
+        }
       },
       succeeded: ({ key }) => this.#store.done(key),
       failed: ({ key }, failure) => this.#store.fail(key, failure),
-      nextTimerAt: () => this.#store.nextTimerAt(),
+      nextTimerAt: () => this.#store.nextTimerAt(Date.now()),
       onTimers: (nowMs) => this.#store.expire(nowMs),
     });
     void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
@@ -52,8 +71,12 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
     return this.#after(this.#store.lease(request, Date.now()));
   }
 
-  async release(run: string, fence: number, spentMicroUsd: number): Promise<void> {
-    return this.#after(this.#store.release(run, fence, spentMicroUsd, Date.now()));
+  async release(run: string, fence: number, spent: Record<string, number>): Promise<void> {
+    return this.#after(this.#store.release(run, fence, spent, Date.now()));
+  }
+
+  async spent(run: string, spent: Record<string, number>): Promise<void> {
+    return this.#after(this.#store.spent(run, spent, Date.now()));
   }
 
   async backOff(group: string, until: number, run: string): Promise<void> {
@@ -74,16 +97,25 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
     return this.#store.rememberNonce(keyId, nonce, expiresAt, Date.now());
   }
 
-  async stop(by: string, at: number): Promise<void> {
-    return this.#after(this.#store.setStopped(true, by, at));
+  async stop(by: string, at: number): Promise<{ run: string; fence: number }[]> {
+    const held = this.#after(this.#store.setStopped(true, by, at));
+    return held.map(({ run, fence }) => ({ run, fence }));
   }
 
   async resume(by: string, at: number): Promise<void> {
-    return this.#after(this.#store.setStopped(false, by, at));
+    this.#after(this.#store.setStopped(false, by, at));
   }
 
-  async status(): Promise<Awaited<ReturnType<RunPoolRpc['status']>>> {
-    return this.#store.status();
+  async drain(runners: string[], drained: boolean, by: string): Promise<void> {
+    return this.#after(this.#store.setDrained(runners, drained, by, Date.now()));
+  }
+
+  async override(on: boolean, by: string): Promise<number | null> {
+    return this.#after(this.#store.setOverride(on, by, Date.now()));
+  }
+
+  async status(): Promise<PoolStatus> {
+    return this.#store.status(Date.now());
   }
 
   async poke(): Promise<void> {
@@ -94,6 +126,20 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
     this.#upkeep.onAlarm();
   }
 
+  /** A safety alert (row B5): straight to the operator. */
+  async #tellOperator(key: string, text: string): Promise<void> {
+    const operator = telegramChats(this.env).get('operator');
+    if (!operator)
+      throw new SettingError('OPERATOR_TELEGRAM_ID', 'is not set, so the operator cannot be told; set it');
+    await telegramStub(this.env).send({
+      key,
+      ...operator,
+      html: `⚠️ <b>Safety alert</b> (budget): ${html(text, 1_000)}`,
+      buttons: [],
+      at: Date.now(),
+    });
+  }
+
   #after<T>(result: T): T {
     this.#upkeep.start();
     return result;
@@ -102,25 +148,19 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
 
 function settingsOf(env: Env): PoolSettings {
   return {
-    heavySlots: HEAVY_SLOTS,
-    lightSlots: LIGHT_SLOTS,
-    runners: runnerNames(env),
-    monthlyBudgetMicroUsd: monthlyBudget(env),
+    slots: { heavy: HEAVY_SLOTS, light: LIGHT_SLOTS },
+    runners: configuredRunners(env),
+    caps: capsOf(env),
+    maxConcurrentOf: (group) => memberOf(group)?.agent.limits.maxConcurrentRuns ?? 1,
   };
 }
 
-/** Runs themselves say that no runner is configured; here it only means that there is nowhere to go. */
-function runnerNames(env: Env): string[] {
+/** A cap that cannot be read is no reason to spend without one. */
+function capsOf(env: Env): PoolSettings['caps'] {
   try {
-    return [...runnerUrls(env).keys()];
+    return budgetCaps(env);
   } catch (error) {
-    if (error instanceof SettingError) return [];
+    if (error instanceof SettingError) return { problem: error.message };
     throw error;
   }
-}
-
-/** `MONTHLY_BUDGET_USD`, a number of dollars; absent: no cap. */
-function monthlyBudget(env: Env & { MONTHLY_BUDGET_USD?: string }): number | null {
-  const dollars = Number(env.MONTHLY_BUDGET_USD);
-  return Number.isFinite(dollars) && dollars > 0 ? Math.round(dollars * 1_000_000) : null;
 }

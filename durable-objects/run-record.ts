@@ -8,6 +8,7 @@ import {
   taskReportSchema,
 } from '../core/contracts/results.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
+import { dayOf } from '../core/cost/caps.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
 
@@ -43,10 +44,14 @@ export interface RunRecord {
   costMicroUsd: number;
   /** For all its sessions together; null: not limited. */
   budgetMicroUsd: number | null;
-  /** Of the cost, what earlier leases have booked. */
-  releasedMicroUsd: number;
+  /** The cost by the UTC day of its calls: what the pool is told. */
+  spentByDay: Record<string, number>;
   /** Leases that it has had: a task may go on in a fresh session. */
   sessions: number;
+  /** Of these sessions, those that do not count: everything was stopped, or they were never begun. */
+  excusedSessions: number;
+  /** The lease under which it was told to stop; nothing is begun under it any more. */
+  haltedFence: number;
   /** Where the next session would begin, and the lease under which it was kept. */
   checkpoint: Checkpoint | null;
   checkpointFence: number;
@@ -85,8 +90,10 @@ export function newRecord(
     toolCalls: 0,
     costMicroUsd: 0,
     budgetMicroUsd,
-    releasedMicroUsd: 0,
+    spentByDay: {},
     sessions: 0,
+    excusedSessions: 0,
+    haltedFence: 0,
     checkpoint: null,
     checkpointFence: 0,
     rerun: null,
@@ -97,10 +104,16 @@ export function newRecord(
 
 /** Fields that a record of an earlier deploy lacks have the values of a run with one session. */
 export function parseRecord(json: string): RunRecord {
-  const kept = JSON.parse(json) as Omit<RunRecord, 'grants'>;
+  const kept = JSON.parse(json) as Omit<RunRecord, 'grants' | 'spentByDay'> & { releasedMicroUsd?: number };
+  const unbooked = kept.costMicroUsd - (kept.releasedMicroUsd ?? 0);
+  const spentByDay = unbooked > 0 ? { [dayOf(kept.requestedAt)]: unbooked } : {};
   const grants = kept.fence > 0 ? [{ fence: kept.fence, runner: kept.runner }] : [];
-  return { ...newRecord(kept.spec, kept.model, null, kept.requestedAt), grants, ...kept };
+  return { ...newRecord(kept.spec, kept.model, null, kept.requestedAt), grants, spentByDay, ...kept };
 }
+
+/** Whether it has a slot and a budget now. */
+export const holdsLease = ({ status }: Pick<RunRecord, 'status'>): boolean =>
+  status === 'leased' || status === 'running';
 
 /** How a run came to its end: with a result under contract, or without. */
 export type RunEnd =

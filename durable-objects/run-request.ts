@@ -41,18 +41,19 @@ const OUTWARD = ['relay', 'run_on_host', 'request', 'dispatch', 'remember'];
 
 export type Session = Pick<
   RunRecord,
-  'fence' | 'sessions' | 'checkpoint' | 'budgetMicroUsd' | 'costMicroUsd' | 'rerun'
+  'fence' | 'sessions' | 'excusedSessions' | 'checkpoint' | 'budgetMicroUsd' | 'costMicroUsd' | 'rerun'
 >;
 
 /** What a runner is told of a heavy run's next session. `said`: messages that came before it. */
 export function runRequestOf(
   spec: RunSpec,
   { agent, model, charter }: Member,
-  { fence, sessions, checkpoint, budgetMicroUsd, costMicroUsd, rerun }: Session,
+  { fence, sessions, excusedSessions, checkpoint, budgetMicroUsd, costMicroUsd, rerun }: Session,
   said: readonly SessionMessage[] = [],
 ): RunRequest {
   const budget = budgetMicroUsd ?? Math.round(agent.limits.budgetUsd * 1_000_000);
-  const prompt = sessions > 1 ? continuePrompt(spec.prompt, checkpoint, sessions) : spec.prompt;
+  const prompt =
+    sessions > 1 ? continuePrompt(spec.prompt, checkpoint, sessions - excusedSessions) : spec.prompt;
   return {
     id: spec.run,
     fence,

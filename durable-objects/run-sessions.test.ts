@@ -62,7 +62,8 @@ describe('a run that is not done when its session is', () => {
         10,
       );
       expect(store.record).toMatchObject({ status: 'requested', sessions: 1, checkpoint });
-      expect(JSON.parse(items(store, 'release')[0]?.body ?? '')).toEqual({ fence: 3, spentMicroUsd: 6_000 });
+      expect(JSON.parse(items(store, 'release')[0]?.body ?? '')).toEqual({ fence: 3 });
+      expect(store.record?.spentByDay).toEqual({ '1970-01-01': 6_000 });
       // The pool gives a run one lease at a time: back first, then asked for.
       const lane = store.outbox.items().filter((item) => item.lane === 'start' && item.state === 'pending');
       expect(lane.map(({ key }) => key)).toEqual(['start:3', 'release:3', 'lease:1']);
@@ -88,7 +89,8 @@ describe('a run that is not done when its session is', () => {
         12,
       );
       expect(toIncident(store).at(-1)).toMatchObject({ type: 'run_finished', data: { fence: 4 } });
-      expect(JSON.parse(items(store, 'release')[1]?.body ?? '')).toEqual({ fence: 4, spentMicroUsd: 6_000 });
+      expect(JSON.parse(items(store, 'release')[1]?.body ?? '')).toEqual({ fence: 4 });
+      expect(store.record?.spentByDay).toEqual({ '1970-01-01': 12_000 });
     }));
 
   test('ends after four sessions, and at once without anything kept or when it was stuck', () =>

@@ -3,7 +3,9 @@ import { derivedId } from '../core/contracts/ids.ts';
 import type { Intent } from '../core/contracts/intents.ts';
 import { MAX_MESSAGE_CHARS, type RunEndReason, type RunnerEvent } from '../core/contracts/run.ts';
 import type { Usage } from '../core/contracts/usage.ts';
+import { dayOf, isNearly } from '../core/cost/caps.ts';
 import { costOf } from '../core/cost/prices.ts';
+import { usd } from '../core/cost/usd.ts';
 import { decideNextSession } from '../core/governors/sessions.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
@@ -32,6 +34,9 @@ const REVIVE_WITHIN_MS = 45_000;
 const OUT_OF_MEMORY_PAUSE_MS = 30 * 60_000;
 /** More than a person says to one run; all of them go into the prompt of its next session. */
 const MAX_MESSAGES = 20;
+
+/** More of them would hide a runner that begins nothing, or ends whatever it is given. */
+const MAX_EXCUSED_SESSIONS = 20;
 
 export interface Lease {
   fence: number;
@@ -106,6 +111,7 @@ export class RunStore {
         ...lease,
         grants: [...record.grants, lease],
         sessions,
+        tries: 0,
         status: 'leased',
         deadlineAt: nowMs + timeoutMs + DEADLINE_GRACE_MS,
       });
@@ -176,8 +182,8 @@ export class RunStore {
     return revived;
   }
 
-  addUsage(usage: Usage): void {
-    this.#change(() => this.#count(usage));
+  addUsage(usage: Usage, nowMs: number): void {
+    this.#change(() => this.#count(usage, nowMs));
   }
 
   /** A tool call of a light run, for the ledger. */
@@ -241,6 +247,34 @@ export class RunStore {
     });
   }
 
+  /**
+   * Everything was stopped. `not_begun`: it never came to a runner and waits anew; `asked`: its runner has to
+   * end it, and what it tells then lets the run wait anew.
+   */
+  halt(nowMs: number): 'not_begun' | 'asked' {
+    const { fence = 0, status } = this.record ?? {};
+    const start = this.outbox.get(`start:${fence}`);
+    const isBegun = status === 'running' || start?.tries !== 0;
+    this.#change(() => {
+      this.#update({ haltedFence: fence });
+      if (isBegun) return;
+      this.outbox.done(`start:${fence}`);
+      this.#stopped(nowMs);
+    });
+    return isBegun ? 'asked' : 'not_begun';
+  }
+
+  /** Its session was ended because everything was: it waits anew, and its loop hears nothing. */
+  stopped(nowMs: number): void {
+    this.#change(() => this.#stopped(nowMs));
+  }
+
+  #stopped(nowMs: number): void {
+    const detail = 'everything was stopped';
+    if (!this.#goOn('canceled', detail, nowMs))
+      this.#end({ ok: false, reason: 'canceled', detail }, nowMs, false);
+  }
+
   wasLeasedTo(runner: string, fence: number): boolean {
     return this.record?.grants.some((one) => one.fence === fence && one.runner === runner) ?? false;
   }
@@ -274,7 +308,7 @@ export class RunStore {
   #apply(event: RunnerEvent, nowMs: number): void {
     const { record } = this;
     if (!record) return;
-    if (event.type === 'usage') return this.#count(event.data);
+    if (event.type === 'usage') return this.#count(event.data, nowMs);
     const isCurrent = event.fence === record.fence;
     if (event.type === 'ended' && event.data.transcript)
       this.projections.add(artifactRow(event.data.transcript, 'transcript', this.#provenance(event.at)));
@@ -346,11 +380,14 @@ export class RunStore {
     const hasResult = record.reported !== null;
     const newCheckpoint = record.checkpointFence === record.fence;
     const left = (record.budgetMicroUsd ?? Number.POSITIVE_INFINITY) - record.costMicroUsd;
-    if (decideNextSession({ reason, hasResult, newCheckpoint }, record.sessions, left) === 'end')
-      return false;
+    // Only a stop of everything cancels a session of a run that goes on.
+    const isExcused = reason === 'canceled' || record.status === 'leased';
+    const excusedSessions = record.excusedSessions + (isExcused ? 1 : 0);
+    const sessions = record.sessions - Math.min(excusedSessions, MAX_EXCUSED_SESSIONS);
+    if (decideNextSession({ reason, hasResult, newCheckpoint }, sessions, left) === 'end') return false;
     this.#audit('session_ended', { by: record.spec.group, fence: record.fence, reason, detail }, nowMs);
     this.#release(record.fence, nowMs, 'start');
-    this.#update({ status: 'requested', deadlineAt: null });
+    this.#update({ status: 'requested', deadlineAt: null, excusedSessions });
     this.#askForLease(nowMs);
     return true;
   }
@@ -450,11 +487,8 @@ export class RunStore {
     if (!end.ok && end.invalid !== undefined) this.#buryResult(end.invalid, end.detail, nowMs);
   }
 
-  /** Books what was spent since the last lease was given back. */
   #release(fence: number, nowMs: number, lane: 'start' | null = null): void {
-    const { costMicroUsd = 0, releasedMicroUsd = 0 } = this.record ?? {};
-    const body = JSON.stringify({ fence, spentMicroUsd: costMicroUsd - releasedMicroUsd });
-    this.#update({ releasedMicroUsd: costMicroUsd });
+    const body = JSON.stringify({ fence });
     this.outbox.add({ key: `release:${fence}`, kind: 'release', lane, body }, nowMs);
   }
 
@@ -467,12 +501,22 @@ export class RunStore {
     this.outbox.add({ key: `incident:${name}`, kind: 'incident', lane: 'incident', body }, nowMs);
   }
 
-  #count(usage: Usage): void {
+  /** Each to its own day, but to none before the run or after now, whatever its runner's clock says. */
+  #count(usage: Usage, nowMs: number): void {
     const { record } = this;
     if (!record) return;
     const { microUsd, known, priceVersion } = costOf(usage);
     if (!this.ledger.count(usage.requestId, microUsd)) return;
-    this.#update({ costMicroUsd: record.costMicroUsd + microUsd });
+    const before = record.costMicroUsd;
+    const costMicroUsd = before + microUsd;
+    const day = dayOf(Math.min(nowMs, Math.max(record.requestedAt, usage.at)));
+    const spentByDay = { ...record.spentByDay, [day]: (record.spentByDay[day] ?? 0) + microUsd };
+    this.#update({ costMicroUsd, spentByDay });
+    if (!this.outbox.hasUntried('spent'))
+      this.outbox.add({ key: `spent:${costMicroUsd}`, kind: 'spent', lane: null, body: '' }, nowMs);
+    const budget = record.budgetMicroUsd;
+    if (budget !== null && isNearly(costMicroUsd, budget) && !isNearly(before, budget))
+      this.#alert('budget', `Its run has used ${usd(costMicroUsd)} of its ${usd(budget)}.`, nowMs);
     const { run, group, incident } = record.spec;
     this.projections.add({
       table: 'costs',

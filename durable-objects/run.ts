@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { derivedId } from '../core/contracts/ids.ts';
 import type { Intent } from '../core/contracts/intents.ts';
+import { DEFAULT_PRIORITY } from '../core/contracts/priority.ts';
 import type { RunnerEvent } from '../core/contracts/run.ts';
 import { adminRequestKey } from '../core/loops/admin-request/key.ts';
 import type { RunSpec } from '../core/loops/effects.ts';
@@ -14,8 +15,8 @@ import { sha256Bytes } from './journal.ts';
 import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { RunRpc, SteerAnswer } from './rpc.ts';
-import { type LightDeps, runLight } from './run-light.ts';
-import type { RunEnd, RunRecord } from './run-record.ts';
+import { BUDGET_SPENT, type LightDeps, runLight } from './run-light.ts';
+import { holdsLease, type RunEnd, type RunRecord } from './run-record.ts';
 import { budgetMicroUsd, type Member, memberOf, runRequestOf } from './run-request.ts';
 import { type Lease, RunStore } from './run-store.ts';
 import { sqlOf } from './sql.ts';
@@ -24,6 +25,9 @@ import { groupQueueStub, incidentStub, runPoolStub, telegramStub } from './stubs
 /** A light run is looked after this often; one whose isolate died is begun again then. */
 const LIGHT_WATCH_MS = 30_000;
 const MAX_LIGHT_TRIES = 3;
+/** Whoever stops everything waits for the answer: ten seconds at most, all in all. */
+const HALT_TIMEOUT_MS = 5_000;
+const STOPPED = 'everything was stopped by the operator';
 
 /** A runner has no room yet, or has not forgotten an older lease: asked again after the pause. */
 class StartPostponed extends Error {
@@ -55,7 +59,9 @@ export class Run extends DurableObject<Env> implements RunRpc {
       succeeded: ({ key }) => this.#store.done(key),
       failed: ({ key, kind }, failure) => {
         const isDead = this.#store.fail(key, failure);
-        if (isDead && (kind === 'lease' || kind === 'start'))
+        // A runner that could not be reached may have begun it all the same: the lease has to run out first.
+        const mayRun = kind === 'start' && failure.retryable;
+        if (isDead && (kind === 'lease' || kind === 'start') && !mayRun)
           this.#end({ ok: false, reason: 'start_failed', detail: failure.error }, true);
       },
       nextTimerAt: () => this.#nextTimerAt(),
@@ -101,6 +107,39 @@ export class Run extends DurableObject<Env> implements RunRpc {
   async cancel(reason: string): Promise<void> {
     this.#light?.abort();
     this.#end({ ok: false, reason: 'canceled', detail: reason }, true);
+    this.#upkeep.start();
+  }
+
+  async halt(fence: number): Promise<'ended' | 'unreachable' | 'not_running'> {
+    const { record } = this.#store;
+    if (record === null || record.fence !== fence || !holdsLease(record)) return 'not_running';
+    if (record.spec.kind === 'light') {
+      const light = this.#light;
+      this.#light = null;
+      light?.abort();
+      this.#store.stopped(Date.now());
+      this.#upkeep.start();
+      return 'ended';
+    }
+    const isAsked = this.#store.halt(Date.now()) === 'asked';
+    this.#upkeep.start();
+    if (!isAsked || record.runner === null) return 'not_running';
+    const { run } = record.spec;
+    try {
+      const client = runnerClient(this.env);
+      const isKnown = await client.cancelRun(record.runner, run, fence, STOPPED, HALT_TIMEOUT_MS);
+      return isKnown ? 'ended' : 'not_running';
+    } catch (error) {
+      console.error('halt', run, String(error));
+      return 'unreachable';
+    }
+  }
+
+  async endForBudget(detail: string): Promise<void> {
+    const { record } = this.#store;
+    if (record === null || !holdsLease(record)) return;
+    this.#light?.abort();
+    this.#end({ ok: false, reason: 'budget', detail }, true);
     this.#upkeep.start();
   }
 
@@ -177,16 +216,19 @@ export class Run extends DurableObject<Env> implements RunRpc {
         return runPoolStub(this.env).backOff(this.#spec().group, until, this.#spec().run);
       }
       case 'release': {
-        const { fence, spentMicroUsd } = JSON.parse(item.body) as { fence: number; spentMicroUsd: number };
-        return runPoolStub(this.env).release(this.#spec().run, fence, spentMicroUsd);
+        const { fence } = JSON.parse(item.body) as { fence: number };
+        return runPoolStub(this.env).release(this.#spec().run, fence, this.#spent());
       }
+      case 'spent':
+        return runPoolStub(this.env).spent(this.#spec().run, this.#spent());
       case 'cancel': {
         const { runner, fence, reason } = JSON.parse(item.body) as {
           runner: string;
           fence: number;
           reason: string;
         };
-        return runnerClient(this.env).cancelRun(runner, this.#spec().run, fence, reason);
+        await runnerClient(this.env).cancelRun(runner, this.#spec().run, fence, reason);
+        return;
       }
       default:
         throw new Error(`a run has no effect ${item.kind}`);
@@ -194,7 +236,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
   }
 
   async #askForLease(): Promise<void> {
-    const { run, group, kind } = this.#spec();
+    const { run, group, kind, priority = DEFAULT_PRIORITY, forPerson = false } = this.#spec();
     const { record } = this.#store;
     if (record === null || record.status === 'ended') return;
     const budget = record.budgetMicroUsd ?? budgetMicroUsd(this.#member().agent);
@@ -203,6 +245,8 @@ export class Run extends DurableObject<Env> implements RunRpc {
       group,
       kind,
       budgetMicroUsd: Math.max(1, budget - record.costMicroUsd),
+      priority,
+      forPerson,
       at: Date.now(),
     });
     if (answer.status === 'granted') this.#onLease(answer);
@@ -223,6 +267,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
   async #startOnRunner(): Promise<void> {
     const { record } = this.#store;
     if (record?.status !== 'leased' || record.runner === null) return;
+    if (record.haltedFence === record.fence) return;
     const said = this.#store.messages.all().filter(({ promptFence }) => promptFence === record.fence);
     const request = runRequestOf(await this.#resolvedSpec(), this.#member(), record, said);
     const answer = await runnerClient(this.env).startRun(record.runner, request);
@@ -302,16 +347,24 @@ export class Run extends DurableObject<Env> implements RunRpc {
     this.#light = controller;
     const deps: LightDeps = {
       signal: controller.signal,
-      onUsage: (usage) => this.#store.addUsage(usage),
+      onUsage: (usage) => {
+        this.#store.addUsage(usage, Date.now());
+        const { budgetMicroUsd: budget = null, costMicroUsd = 0 } = this.#store.record ?? {};
+        // An answer that is there is kept; no further one is asked for.
+        if (budget !== null && costMicroUsd >= budget) controller.abort(BUDGET_SPENT);
+        this.#upkeep.start();
+      },
       onToolCall: (call) => this.#store.toolCalled(call, Date.now()),
       newMessages: this.#newMessages(),
     };
     void this.#resolvedSpec()
       .then((spec) => runLight(this.env, { ...record, spec }, this.#member(), deps))
-      .then((end) => this.#end(end, false))
+      .then((end) => {
+        if (this.#light === controller) this.#end(end, false);
+      })
       .catch((error) => console.error('light run', error))
       .finally(() => {
-        this.#light = null;
+        if (this.#light === controller) this.#light = null;
         this.#upkeep.wake();
       });
   }
@@ -334,7 +387,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
   #nextTimerAt(): number | null {
     const { record } = this.#store;
     if (record === null || record.status === 'ended') return null;
-    if (record.spec.kind === 'light' && record.fence > 0) {
+    if (record.spec.kind === 'light' && holdsLease(record)) {
       if (this.#light === null) return 0;
       // Rounded, so that the alarm is not moved by every small change.
       return Math.ceil((Date.now() + LIGHT_WATCH_MS) / LIGHT_WATCH_MS) * LIGHT_WATCH_MS;
@@ -348,7 +401,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
     if (record.deadlineAt !== null && record.deadlineAt <= nowMs) {
       this.#light?.abort();
       this.#end({ ok: false, reason: 'timeout', detail: 'no end was reported in time' }, true);
-    } else if (record.spec.kind === 'light' && record.fence > 0 && this.#light === null) {
+    } else if (record.spec.kind === 'light' && holdsLease(record) && this.#light === null) {
       if (record.tries < MAX_LIGHT_TRIES) this.#beginLight();
       else this.#end({ ok: false, reason: 'crashed', detail: `lost ${record.tries} times` }, false);
     }
@@ -372,6 +425,10 @@ export class Run extends DurableObject<Env> implements RunRpc {
     const spec = this.#spec();
     if (tokensIn(spec.prompt).length === 0) return spec;
     return { ...spec, prompt: await incidentStub(this.env, spec.incident).resolveText(spec.prompt) };
+  }
+
+  #spent(): Record<string, number> {
+    return this.#store.record?.spentByDay ?? {};
   }
 
   #spec(): RunSpec {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SettingName } from '../core/contracts/worker-settings.ts';
+import type { BudgetCaps } from '../core/cost/caps.ts';
 
 /**
  * Settings of the Worker, read from its environment. Each section is read when a door needs it, so that a
@@ -213,6 +214,51 @@ export function runnerUrls(env: Settings): Map<string, string> {
   return urls;
 }
 
+/** Names of `RUNNER_URLS`; none while it is not set. */
+export function configuredRunners(env: Settings): string[] {
+  try {
+    return [...runnerUrls(env).keys()];
+  } catch (error) {
+    if (error instanceof SettingError) return [];
+    throw error;
+  }
+}
+
+const DOLLARS = /^\d{1,9}(?:\.\d{1,6})?$/;
+
+function microUsdOf(name: SettingName, text: string, wayOut: string): number {
+  if (!DOLLARS.test(text)) throw new SettingError(name, `is not a sum of dollars; ${wayOut}`);
+  return Math.round(Number(text) * 1_000_000);
+}
+
+/** The hard caps (row D4). Absent: no cap; what cannot be read throws, so that nothing is spent without its cap. */
+export function budgetCaps(env: Settings): BudgetCaps {
+  const cap = (name: 'MONTHLY_BUDGET_USD' | 'DAILY_BUDGET_USD'): number | null => {
+    const value = optional(env, name);
+    return value === null ? null : microUsdOf(name, value, 'write it as 200 or 12.50, or leave it out');
+  };
+  const ofGroups = groupBudgets(env);
+  return {
+    monthMicroUsd: cap('MONTHLY_BUDGET_USD'),
+    dayMicroUsd: cap('DAILY_BUDGET_USD'),
+    groupDayMicroUsd: (group) => ofGroups.get(group) ?? ofGroups.get('*') ?? null,
+  };
+}
+
+/** `cody=20,ryan=3,*=5`, or `5` for every group. */
+function groupBudgets(env: Settings): Map<string, number> {
+  const name = 'GROUP_DAILY_BUDGET_USD';
+  const wayOut = 'write it as 5, or as cody=20,ryan=3,*=5, or leave it out';
+  return new Map(
+    listOf(optional(env, name) ?? '').map((item): [string, number] => {
+      const [group = '', dollars] = item.includes('=') ? item.split('=', 2) : ['*', item];
+      if (!/^(?:\*|[a-z][a-z0-9-]*)$/.test(group.trim()))
+        throw new SettingError(name, `has an item that names no group; ${wayOut}`);
+      return [group.trim(), microUsdOf(name, (dollars ?? '').trim(), wayOut)];
+    }),
+  );
+}
+
 /** The address under which the outside knows this Worker; signatures are made for its host. */
 export function publicUrl(env: Settings): string {
   const wayOut = 'set the https address under which this Worker is reached';
@@ -243,6 +289,7 @@ const sections: ((env: Settings) => unknown)[] = [
   runnerUrls,
   publicUrl,
   auditMonthsInD1,
+  budgetCaps,
 ];
 
 /** Every setting that keeps some door closed, with its way out; empty when all is well. */

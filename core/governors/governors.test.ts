@@ -97,18 +97,19 @@ test('a checkpoint is due after ten turns, when there is something new to keep',
 describe('after a session', () => {
   const end = { hasResult: false, newCheckpoint: false } as const;
 
-  test('a fresh one goes on from a hand-off, after a broken runner, and from what was kept', () => {
+  test('a fresh one goes on from a hand-off, after a broken runner or a stop of everything, and from what was kept', () => {
     expect(decideNextSession({ ...end, reason: 'handed_off' }, 1, 1)).toBe('fresh_session');
     expect(decideNextSession({ ...end, reason: 'interrupted' }, 1, 1)).toBe('fresh_session');
+    expect(decideNextSession({ ...end, reason: 'canceled' }, 1, 1)).toBe('fresh_session');
     expect(decideNextSession({ ...end, reason: 'timeout', newCheckpoint: true }, 1, 1)).toBe('fresh_session');
   });
 
-  test('not without end, not without money, not after a result, a guardrail or a cancel', () => {
+  test('not without end, not without money, not after a result or a guardrail', () => {
     expect(decideNextSession({ ...end, reason: 'handed_off' }, 4, 1)).toBe('end');
     expect(decideNextSession({ ...end, reason: 'handed_off' }, 1, 0)).toBe('end');
     expect(decideNextSession({ ...end, reason: 'handed_off', hasResult: true }, 1, 1)).toBe('end');
     expect(decideNextSession({ ...end, reason: 'timeout' }, 1, 1)).toBe('end');
-    for (const reason of ['stuck', 'canceled', 'budget', 'completed', 'lease_lost'] as const)
+    for (const reason of ['stuck', 'budget', 'completed', 'lease_lost'] as const)
       expect(decideNextSession({ ...end, reason, newCheckpoint: true }, 1, 1)).toBe('end');
   });
 });

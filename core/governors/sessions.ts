@@ -3,8 +3,11 @@ import type { RunEndReason } from '../contracts/run.ts';
 /** Row B17: a task may take this many sessions; then it is too large for one run. */
 export const MAX_SESSIONS = 4;
 
-/** The session is over and its task is not: by its own hand-off, or because its place broke. */
-const GOES_ON: readonly RunEndReason[] = ['handed_off', 'interrupted'];
+/**
+ * The session is over and its task is not: by its own hand-off, because its place broke, or because everything was
+ * stopped. A run that was itself canceled has ended, and nobody asks about its session.
+ */
+const GOES_ON: readonly RunEndReason[] = ['handed_off', 'interrupted', 'canceled'];
 /** Only where something was kept is there more to expect from a second session than from the first. */
 const GOES_ON_FROM_CHECKPOINT: readonly RunEndReason[] = ['timeout', 'silent', 'crashed', 'out_of_memory'];
 

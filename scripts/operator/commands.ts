@@ -1,13 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { narrate } from '../demo/narrate.ts';
 import { verifyAudit } from './audit-verify.ts';
+import { budget } from './budget.ts';
 import type { Command } from './command.ts';
 import { deadLetters, retry } from './dead-letters.ts';
 import type { OperatorApi } from './operator-api.ts';
 import { redecide } from './redecide.ts';
 import { relay, relayRoutes } from './relay-routes.ts';
 import { rerun } from './rerun.ts';
+import { runners } from './runners.ts';
 import { schedules } from './schedules.ts';
+import { resume, stop } from './stop.ts';
 
 interface IncidentRow {
   id: string;
@@ -63,16 +66,6 @@ function verdict(word: 'approve' | 'deny'): Command {
       const id = argument(args, 'the approval id');
       await api.send('POST', `/api/approvals/${encodeURIComponent(id)}/${word}`);
       return `${word === 'approve' ? 'Approved' : 'Denied'} ${id}.`;
-    },
-  };
-}
-
-function poolSwitch(word: 'stop' | 'resume'): Command {
-  return {
-    usage: word,
-    async run(api) {
-      await api.send('POST', `/api/${word}`);
-      return word === 'stop' ? 'Stopped: nothing new starts; what arrives is kept.' : 'Resumed.';
     },
   };
 }
@@ -195,8 +188,10 @@ export const commands: Record<string, Command> = {
   },
   approve: verdict('approve'),
   deny: verdict('deny'),
-  stop: poolSwitch('stop'),
-  resume: poolSwitch('resume'),
+  runners,
+  budget,
+  stop,
+  resume,
 };
 
 function effectOf(data: unknown): string {

@@ -30,8 +30,10 @@ function checkPool(world: World, pool: ObjectState): void {
   if (held.filter(({ kind }) => kind === 'heavy').length > HEAVY_SLOTS)
     world.violate('more heavy runs than there are slots');
   if (world.budgetUsd === null) return;
-  const reserved = held.reduce((sum, lease) => sum + Number(lease.budget_micro_usd), 0);
-  const spent = Number(pool.rows('SELECT sum(micro_usd) AS n FROM spent')[0]?.n ?? 0);
+  const left = (lease: Row): number =>
+    Math.max(0, Number(lease.budget_micro_usd) - Number(lease.spent_micro_usd));
+  const reserved = held.reduce((sum, lease) => sum + left(lease), 0);
+  const spent = spentInAll(pool);
   // A run may spend more than was reserved for it; a reservation never goes beyond the cap.
   const newest = held.at(-1);
   const isFresh = Number(newest?.granted_at ?? 0) === world.clock.now + pool.skewMs;
@@ -240,7 +242,6 @@ function checkRun(world: World, run: ObjectState): void {
 interface RunRecord {
   status: string;
   costMicroUsd: number;
-  releasedMicroUsd: number;
   fence: number;
 }
 
@@ -254,12 +255,17 @@ function checkPoolAtRest(world: World, pool: ObjectState): void {
     world.violate(`${pool.title}: the lease of ${lease.run} is ${lease.state}, not given back`);
   for (const waiting of pool.rows('SELECT run FROM waiting'))
     world.violate(`${pool.title}: ${waiting.run} waits for ever`);
-  const spent = Number(pool.rows('SELECT sum(micro_usd) AS n FROM spent')[0]?.n ?? 0);
-  const booked = world.objects
-    .of('RUN')
-    .reduce((sum, run) => sum + (recordOf(run)?.releasedMicroUsd ?? 0), 0);
-  if (spent !== booked) world.violate(`${pool.title}: ${spent} booked, runs gave back ${booked}`);
+  const spent = spentInAll(pool);
+  const cost = world.objects.of('RUN').reduce((sum, run) => sum + (recordOf(run)?.costMicroUsd ?? 0), 0);
+  if (spent !== cost) world.violate(`${pool.title}: ${spent} booked, the runs cost ${cost}`);
 }
+
+/** Of the months, which count all groups together. */
+const spentInAll = (pool: ObjectState): number =>
+  Number(
+    pool.rows(`SELECT sum(micro_usd) AS n FROM spending WHERE length(period) = 7 AND agent_group = ''`)[0]
+      ?.n ?? 0,
+  );
 
 /** Each message arrived; again only where an earlier try was not heard of; in order per chat. */
 function checkMessages(world: World, bot: ObjectState): void {

@@ -51,8 +51,8 @@ export interface RunnerClient {
   ): Promise<
     { status: 'started' | 'known' | 'stale_fence' } | { status: 'full'; retryAfterMs: number | null }
   >;
-  /** Ends a run under this lease; one that is unknown or has a newer lease is not ours to end. */
-  cancelRun(runner: string, run: string, fence: number, reason: string): Promise<void>;
+  /** Ends a run under this lease. False: it is unknown there, or has a newer lease, and is not ours to end. */
+  cancelRun(runner: string, run: string, fence: number, reason: string, timeoutMs?: number): Promise<boolean>;
   /**
    * A message for the session under this fence, once by its id. A session that has ended, or that a newer lease has
    * replaced, takes none: it stays with the run.
@@ -123,11 +123,12 @@ export function runnerClient(env: Env | Settings): RunnerClient {
       if (response.status === 429) return { status: 'full', retryAfterMs: retryAfterOf(response) };
       throw await errorOf(runner, response);
     },
-    async cancelRun(runner, run, fence, reason) {
+    async cancelRun(runner, run, fence, reason, timeoutMs = TIMEOUT_MS) {
       const query = new URLSearchParams({ fence: String(fence), reason: reason.slice(0, 200) });
-      const response = await send(runner, 'DELETE', `/v1/runs/${run}?${query}`, undefined, TIMEOUT_MS);
+      const response = await send(runner, 'DELETE', `/v1/runs/${run}?${query}`, undefined, timeoutMs);
       if (!response.ok && response.status !== 404 && response.status !== 409)
         throw await errorOf(runner, response);
+      return response.ok;
     },
     async sendMessage(runner, run, message) {
       const path = `/v1/runs/${run}/messages/${message.id}`;

@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { sha256Schema } from '../../core/contracts/artifact.ts';
 import { idSchema } from '../../core/contracts/ids.ts';
-import { groupQueueStub, incidentStub, runPoolStub, runStub } from '../../durable-objects/stubs.ts';
+import { groupQueueStub, incidentStub, runStub } from '../../durable-objects/stubs.ts';
 import { getArtifact } from '../artifacts.ts';
 import {
   findApproval,
@@ -17,7 +17,8 @@ import type { Env } from '../env.ts';
 import { Refusal } from '../problems.ts';
 import { acceptEvent } from '../routing/accept.ts';
 import { auditApi } from './audit.ts';
-import { auditOperator, OPERATOR } from './audit-operator.ts';
+import { OPERATOR } from './audit-operator.ts';
+import { budgetApi } from './budget.ts';
 import { deadLettersApi } from './dead-letters.ts';
 import { dryRun, dryRunSchema } from './dry-run.ts';
 import { GROUPS, groupSchema } from './groups.ts';
@@ -27,9 +28,11 @@ import { pathPart } from './path-part.ts';
 import { relayRoutesApi } from './relay-routes.ts';
 import { requireOperator } from './require-operator.ts';
 import { rerunApi } from './reruns.ts';
+import { runnersApi } from './runners.ts';
 import { schedulesApi } from './schedules.ts';
 import { showTimes } from './show-times.ts';
 import { statusOf } from './status.ts';
+import { stopApi } from './stop.ts';
 import { subjectsApi } from './subjects.ts';
 import { tasksApi } from './tasks.ts';
 
@@ -169,17 +172,9 @@ operatorApi.post('/dry-run', async (context) => {
   return context.json(await dryRun(context.env, request, Date.now()));
 });
 
-operatorApi.post('/stop', async (context) => {
-  await auditOperator(context.env, 'stop', {});
-  await runPoolStub(context.env).stop(OPERATOR, Date.now());
-  return context.json({ stopped: true });
-});
-operatorApi.post('/resume', async (context) => {
-  await auditOperator(context.env, 'resume', {});
-  await runPoolStub(context.env).resume(OPERATOR, Date.now());
-  return context.json({ stopped: false });
-});
-
+operatorApi.route('/', stopApi);
+operatorApi.route('/runners', runnersApi);
+operatorApi.route('/budget', budgetApi);
 operatorApi.route('/relay-routes', relayRoutesApi);
 
 async function groupLine(env: Env, group: string) {

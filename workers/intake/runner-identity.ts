@@ -1,21 +1,12 @@
 import type { ProblemCode } from '../../core/contracts/problem.ts';
 import { ownerOfKey } from '../../wire/key-owner.ts';
-import { type Env, runnerUrls, SettingError } from '../env.ts';
+import { configuredRunners, type Env } from '../env.ts';
 import { problemResponse } from '../problems.ts';
 import { auditAction } from '../routing/accept.ts';
 
 /** Whether the key that signed a request is this runner's, and not one of another whose name only begins alike. */
 export function speaksFor(env: Env, keyId: string, runner: string): boolean {
   return ownerOfKey(keyId, [...configuredRunners(env), runner]) === runner;
-}
-
-export function configuredRunners(env: Env): string[] {
-  try {
-    return [...runnerUrls(env).keys()];
-  } catch (error) {
-    if (error instanceof SettingError) return [];
-    throw error;
-  }
 }
 
 /** Refuses what a proved runner may not do; unlike a bad signature this is a fault of ours, or a break-in. */

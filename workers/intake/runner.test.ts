@@ -31,7 +31,7 @@ beforeEach(() => {
 
 const held: { run: string; fence: number }[] = [];
 afterEach(async () => {
-  for (const { run, fence } of held.splice(0)) await runPoolStub(env).release(run, fence, 0);
+  for (const { run, fence } of held.splice(0)) await runPoolStub(env).release(run, fence, {});
 });
 
 const RUNNER_URLS = 'runner-1=http://runner.test:9';

@@ -7,6 +7,7 @@ import type { Delivered, InboxPayload } from './inbox-event.ts';
 import { type OperatorCommand, parseOperatorCommand } from './operator-command.ts';
 import { checkText, helpText, incidentsText, statusText, unknownText } from './operator-texts.ts';
 import { scheduleText } from './schedule-text.ts';
+import { stopAll, stopText } from './stop-all.ts';
 
 type OperatorText = Extract<InboxPayload, { kind: 'operator_text' }>;
 
@@ -64,8 +65,7 @@ async function stopOrResume(env: Env, what: 'stop' | 'resume', nowMs: number): P
     data: { via: 'telegram' },
     subjects: {},
   });
-  await runPoolStub(env)[what]('operator', nowMs);
-  return what === 'stop'
-    ? 'Stopped: no new agent session starts until /resume.'
-    : 'Going on: agent sessions start again.';
+  if (what === 'stop') return stopText(await stopAll(env, 'operator', nowMs));
+  await runPoolStub(env).resume('operator', nowMs);
+  return 'Going on: agent sessions start again, each where it was.';
 }

@@ -1,3 +1,4 @@
+import { usd } from '../../core/cost/usd.ts';
 import { html } from '../../core/text/plain.ts';
 import type { RunPoolRpc } from '../../durable-objects/rpc.ts';
 import type { PipelineChecks } from './check-pipelines.ts';
@@ -18,8 +19,8 @@ export const helpText = [
   '/status – is it running, what is going on',
   '/incidents – open incidents',
   '/schedule – what the clock starts next',
-  '/stop – no new agent sessions',
-  '/resume – go on',
+  '/stop – end all agent sessions; nothing is lost',
+  '/resume – go on where it was',
   '/help – this list',
   'Approve or deny a pull request with the buttons under its message.',
 ].join('\n');
@@ -72,17 +73,30 @@ export function statusText(pool: Pool, open: number, nowMs: number): string {
   const lines = [
     pool.stopped ? '<b>Stopped.</b> /resume to go on.' : '<b>Running.</b>',
     `Open incidents: ${open}`,
-    `Agent sessions: ${pool.leases.length} of ${pool.slots}, ${pool.waiting.length} waiting`,
+    `Agent sessions: ${pool.leases.length} of ${pool.slots}, ${pool.waitingCount} waiting`,
+    ...pool.budget.caps.map(budgetLine),
   ];
+  if (pool.budget.problem !== null) lines.push(`⚠️ Nothing new begins: ${html(pool.budget.problem, 200)}`);
   for (const { run, group } of pool.leases.slice(0, 5))
     lines.push(`• ${html(group, 30)} <code>${html(run, 40)}</code>`);
   if (pool.runners.length === 0) lines.push('No runner has reported yet.');
-  for (const { name, lastSeenAt, running, capacity, problems } of pool.runners)
+  for (const { name, lastSeenAt, running, capacity, problems, drained } of pool.runners)
     lines.push(
-      `Runner ${html(name, 40)}: ${running}/${capacity}, seen ${secondsAgo(lastSeenAt, nowMs)} ago` +
+      `Runner ${html(name, 40)}: ${running}/${capacity}${drained ? ', drained' : ''}, seen ${secondsAgo(lastSeenAt, nowMs)} ago` +
         `${problems.length > 0 ? `, ${html(problems.join('; '), 200)}` : ''}`,
     );
   return lines.join('\n');
+}
+
+function budgetLine({
+  cap,
+  group,
+  spentMicroUsd,
+  capMicroUsd,
+  level,
+}: Pool['budget']['caps'][number]): string {
+  const what = group === null ? `This ${cap}` : `${html(group, 30)} today`;
+  return `${level === 'open' ? '' : '⚠️ '}${what}: ${usd(spentMicroUsd)} of ${usd(capMicroUsd)}`;
 }
 
 function secondsAgo(at: number, nowMs: number): string {
