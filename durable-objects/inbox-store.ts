@@ -1,3 +1,4 @@
+import type { Projection } from '../workers/db/projections.ts';
 import type { Delivered, InboxPayload } from '../workers/routing/inbox-event.ts';
 import { artifactRow } from './artifact-rows.ts';
 import { inboxMigrations } from './inbox-migrations.ts';
@@ -8,7 +9,7 @@ import { Outbox } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
 import type { InboxRpc } from './rpc.ts';
-import type { Sql } from './sql.ts';
+import type { Sql, SqlValue } from './sql.ts';
 import { Subjects } from './subjects.ts';
 
 export type InboxEvent = Parameters<InboxRpc['accept']>[0];
@@ -18,7 +19,7 @@ type EventStatus = 'accepted' | 'dead' | Delivered['status'];
 /** Payloads that say who sent them. */
 const NAMES_PEOPLE: readonly string[] = ['operator_text', 'decision'];
 
-interface EventRow extends Record<string, string | number | null> {
+interface DeliveryColumns extends Record<string, string | number | null> {
   id: string;
   source: string;
   delivery: string;
@@ -27,6 +28,9 @@ interface EventRow extends Record<string, string | number | null> {
   status: EventStatus;
   target: string | null;
   reason: string | null;
+}
+
+interface EventRow extends DeliveryColumns {
   payload: string | null;
 }
 
@@ -64,8 +68,8 @@ export class InboxStore {
   }
 
   accept(event: InboxEvent): 'accepted' | 'duplicate' | 'refused' {
-    if (this.get(event.id)) return 'duplicate';
-    const status = event.payload === null ? 'refused' : 'accepted';
+    if (this.#isKnown(event.id)) return 'duplicate';
+    const status: 'refused' | 'accepted' = event.payload === null ? 'refused' : 'accepted';
     this.#transaction(() => {
       this.#sql.run(
         `INSERT INTO events (id, source, delivery, type, received_at, status, reason, payload, body, body_artifact)
@@ -83,38 +87,42 @@ export class InboxStore {
       );
       if (status === 'accepted')
         this.outbox.add({ key: event.id, kind: 'deliver', lane: null, body: event.id }, event.receivedAt);
-      const { id, source, delivery, type, refusedBecause: reason } = event;
+      const { id, source, delivery, type, receivedAt, refusedBecause: reason } = event;
       const bodyArtifact = event.bodyArtifact?.sha256 ?? null;
-      this.#note(event.receivedAt, `event_${status}`, source, { id, delivery, type, reason, bodyArtifact });
-      this.#project(id, event.receivedAt);
-      if (event.bodyArtifact)
-        this.projections.add(
-          artifactRow(event.bodyArtifact, 'body', {
-            producedBy: id,
-            incident: null,
-            run: null,
-            at: event.receivedAt,
-          }),
-        );
+      const row = { id, source, delivery, type, received_at: receivedAt, status, target: null, reason };
+      this.projections.add(
+        this.#note(receivedAt, `event_${status}`, source, { id, delivery, type, reason, bodyArtifact }),
+        this.#deliveryRow(row, 0, receivedAt),
+        ...(event.bodyArtifact === null
+          ? []
+          : [
+              artifactRow(event.bodyArtifact, 'body', {
+                producedBy: id,
+                incident: null,
+                run: null,
+                at: receivedAt,
+              }),
+            ]),
+      );
     });
     return status;
   }
 
-  delivered(id: string, delivered: Delivered, at: number): void {
+  /** `tries`: how many it took. */
+  delivered(id: string, { status, target, reason }: Delivered, tries: number, at: number): void {
     this.#transaction(() => {
       this.outbox.done(id);
-      const keep = delivered.status === 'refused';
-      this.#sql.run(
-        `UPDATE events SET status = ?, target = ?, reason = ?
-         ${keep ? '' : ', payload = NULL, body = NULL'} WHERE id = ?`,
-        delivered.status,
-        delivered.target,
-        delivered.reason,
+      const row = this.#change(
         id,
+        `status = ?, target = ?, reason = ? ${status === 'refused' ? '' : ', payload = NULL, body = NULL'}`,
+        status,
+        target,
+        reason,
       );
-      const { target, reason } = delivered;
-      this.#note(at, `event_${delivered.status}`, 'dogwatch', { id, target, reason });
-      this.#project(id, at);
+      this.projections.add(
+        this.#note(at, `event_${status}`, 'dogwatch', { id, target, reason }),
+        ...(row ? [this.#deliveryRow(row, tries, at)] : []),
+      );
     });
   }
 
@@ -123,8 +131,10 @@ export class InboxStore {
     return this.#transaction(() => {
       const after = this.outbox.fail(id, failure);
       if (after.kind === 'dead') {
-        this.#sql.run(`UPDATE events SET status = 'dead', reason = ? WHERE id = ?`, failure.error, id);
-        this.#note(failure.nowMs, 'event_dead', 'dogwatch', { id, error: failure.error });
+        this.#change(id, `status = 'dead', reason = ?`, failure.error);
+        this.projections.add(
+          this.#note(failure.nowMs, 'event_dead', 'dogwatch', { id, error: failure.error }),
+        );
         this.#projectDeadLetter(id, 'dead', failure.nowMs);
       }
       this.#project(id, failure.nowMs);
@@ -135,8 +145,8 @@ export class InboxStore {
   retry(id: string, at: number): boolean {
     return this.#transaction(() => {
       if (!this.outbox.revive(id, at)) return false;
-      this.#sql.run(`UPDATE events SET status = 'accepted', reason = NULL WHERE id = ?`, id);
-      this.#note(at, 'event_replayed', 'operator', { id });
+      this.#change(id, `status = 'accepted', reason = NULL`);
+      this.projections.add(this.#note(at, 'event_replayed', 'operator', { id }));
       this.#projectDeadLetter(id, 'replayed', at);
       this.#project(id, at);
       return true;
@@ -152,7 +162,7 @@ export class InboxStore {
           row: { id, objectType: 'inbox', object: this.#name, at },
         });
       }
-      this.#note(at, action, actor, data);
+      this.projections.add(this.#note(at, action, actor, data));
     });
   }
 
@@ -160,7 +170,7 @@ export class InboxStore {
   deleteSubject(subject: string, by: string, at: number): string | undefined {
     return this.#transaction(() => {
       const text = this.#subjects.delete(subject);
-      if (text !== undefined) this.#note(at, 'subject_deleted', by, { subject });
+      if (text !== undefined) this.projections.add(this.#note(at, 'subject_deleted', by, { subject }));
       return text;
     });
   }
@@ -182,30 +192,48 @@ export class InboxStore {
     return this.#sql.all<EventRow>('SELECT * FROM events WHERE id = ?', id)[0];
   }
 
-  #note(at: number, type: string, by: string, data: Record<string, unknown>): void {
-    const line = this.journal.append({ at, type, v: 1, data: { by, ...data } });
-    this.projections.add(auditRowOf(line, this.journal.chain));
+  #isKnown(id: string): boolean {
+    return this.#sql.all('SELECT 1 FROM events WHERE id = ?', id).length > 0;
+  }
+
+  /** `what` is the SET clause; answers the row without its payload and body. */
+  #change(id: string, what: string, ...bindings: SqlValue[]): DeliveryColumns | undefined {
+    return this.#sql.all<DeliveryColumns>(
+      `UPDATE events SET ${what} WHERE id = ?
+       RETURNING id, source, delivery, type, received_at, status, target, reason`,
+      ...bindings,
+      id,
+    )[0];
+  }
+
+  /** Writes a line; what it answers is for D1. */
+  #note(at: number, type: string, by: string, data: Record<string, unknown>): Projection {
+    return auditRowOf(this.journal.append({ at, type, v: 1, data: { by, ...data } }), this.journal.chain);
   }
 
   #project(id: string, at: number): void {
     const row = this.#row(id);
-    if (!row) return;
-    this.projections.add({
+    if (row) this.projections.add(this.#deliveryRow(row, this.outbox.get(id)?.tries ?? 0, at));
+  }
+
+  #deliveryRow(row: DeliveryColumns, tries: number, at: number): Projection {
+    const { id, source, delivery, type, status, target, reason, received_at: receivedAt } = row;
+    return {
       table: 'deliveries',
       row: {
         id,
         seq: this.#nextStateSeq(),
-        source: row.source,
-        delivery: row.delivery,
-        type: row.type,
-        status: row.status,
-        receivedAt: row.received_at,
+        source,
+        delivery,
+        type,
+        status,
+        receivedAt,
         updatedAt: at,
-        target: row.target,
-        tries: this.outbox.get(id)?.tries ?? 0,
-        reason: row.reason,
+        target,
+        tries,
+        reason,
       },
-    });
+    };
   }
 
   #projectDeadLetter(id: string, state: 'dead' | 'replayed', at: number): void {
@@ -233,9 +261,10 @@ export class InboxStore {
 
   /** State rows in D1 go forward by this; a retried delivery changes them without a line in the journal. */
   #nextStateSeq(): number {
-    const known = this.#sql.all<{ seq: number }>('SELECT seq FROM state_seq')[0]?.seq ?? 0;
-    this.#sql.run('INSERT OR REPLACE INTO state_seq (one, seq) VALUES (1, ?)', known + 1);
-    return known + 1;
+    const [next] = this.#sql.all<{ seq: number }>(
+      'INSERT INTO state_seq (one, seq) VALUES (1, 1) ON CONFLICT (one) DO UPDATE SET seq = seq + 1 RETURNING seq',
+    );
+    return next?.seq ?? 1;
   }
 
   #transaction<T>(work: () => T): T {

@@ -23,7 +23,7 @@ export class Inbox extends DurableObject<Env> implements InboxRpc {
       outbox: this.#store.outbox,
       projections: this.#store.projections,
       perform: (item) => this.#deliver(item),
-      succeeded: ({ key }, delivered) => this.#store.delivered(key, delivered, Date.now()),
+      succeeded: ({ key, tries }, delivered) => this.#store.delivered(key, delivered, tries, Date.now()),
       failed: ({ key }, failure) => this.#failed(key, failure),
       nextTimerAt: () => null,
       onTimers: () => {},

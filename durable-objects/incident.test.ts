@@ -221,6 +221,9 @@ test('an effect that fails for good is a dead letter in D1, and can be brought b
   const letter = await until(() =>
     env.DB.prepare('SELECT * FROM dead_letters WHERE incident = ?').bind(incident).first<{ key: string }>(),
   );
+  outside.on(({ url }) =>
+    url.host === 'azure-devops.test' ? new Response('{}', { status: 503 }) : undefined,
+  );
   expect(await incidentStub(env, incident).retryEffect(letter.key)).toBe(true);
   await until(() =>
     env.DB.prepare(`SELECT 1 FROM dead_letters WHERE incident = ? AND state = 'replayed'`)

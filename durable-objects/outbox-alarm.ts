@@ -30,7 +30,10 @@ export function computeNextAlarm(needs: AlarmNeeds): number | null {
 
 type AlarmStorage = Pick<DurableObjectStorage, 'getAlarm' | 'setAlarm' | 'deleteAlarm'>;
 
-/** The object's one alarm; writes only when the time changes. */
+/** An alarm that comes this much too early or less is left where it is: moving it is a write, each time. */
+const EARLY_MS = 60_000;
+
+/** The object's one alarm; writes only what must change. One that comes early finds that out, and sets it anew. */
 export class Alarm {
   readonly #storage: AlarmStorage;
   #setTo: number | null = null;
@@ -39,8 +42,10 @@ export class Alarm {
     this.#storage = storage;
   }
 
-  set(at: number | null): void {
+  set(at: number | null, nowMs = Date.now()): void {
     if (at === this.#setTo) return;
+    const isSoon = at !== null && this.#setTo !== null && this.#setTo > nowMs && this.#setTo <= at;
+    if (isSoon && at - nowMs <= EARLY_MS) return;
     this.#setTo = at;
     void (at === null ? this.#storage.deleteAlarm() : this.#storage.setAlarm(at));
   }

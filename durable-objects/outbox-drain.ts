@@ -64,7 +64,7 @@ export class OutboxDrain<Outcome> {
   kick(): void {
     const { outbox, now } = this.#deps;
     if (this.#inFlight.size >= MAX_IN_FLIGHT) return;
-    for (const item of outbox.due(now())) {
+    for (const item of outbox.due(now(), MAX_IN_FLIGHT + this.#inFlight.size)) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
       if (this.#inFlight.has(item.key)) continue;
       outbox.begin(item.key);

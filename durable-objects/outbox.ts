@@ -43,8 +43,7 @@ interface OutboxRow extends Record<string, string | number | null> {
 
 const itemOf = ({ next_at, ...row }: OutboxRow): OutboxItem => ({ ...row, nextAt: next_at });
 
-/** Candidates looked at per round: lanes hold back most of a longer list anyway. */
-const ROUND = 50;
+const MAX_DUE = 50;
 
 /** What an object has promised to do outside, kept until done or dead. */
 export class Outbox {
@@ -66,15 +65,16 @@ export class Outbox {
     );
   }
 
-  /** What may be started now: due, and first of its lane. */
-  due(nowMs: number): OutboxItem[] {
+  /** What may be started now: due, and first of its lane; the longest due first, at most `limit`. */
+  due(nowMs: number, limit = MAX_DUE): OutboxItem[] {
     return this.#sql
       .all<OutboxRow>(
         `SELECT * FROM outbox AS o WHERE state = 'pending' AND next_at <= ?
          AND (lane IS NULL OR NOT EXISTS (
            SELECT 1 FROM outbox AS p WHERE p.lane = o.lane AND p.state = 'pending' AND p.n < o.n))
-         ORDER BY n LIMIT ${ROUND}`,
+         ORDER BY next_at, n LIMIT ?`,
         nowMs,
+        limit,
       )
       .map(itemOf);
   }
@@ -135,7 +135,8 @@ export class Outbox {
       `SELECT key, next_at FROM outbox AS o WHERE state = 'pending'
        AND (lane IS NULL OR NOT EXISTS (
          SELECT 1 FROM outbox AS p WHERE p.lane = o.lane AND p.state = 'pending' AND p.n < o.n))
-       ORDER BY next_at LIMIT ${ROUND}`,
+       ORDER BY next_at LIMIT ?`,
+      except.size + 1,
     ))
       if (!except.has(row.key)) return row.next_at;
     return null;

@@ -20,6 +20,9 @@ const MAX_ACCUSATIONS = 5;
 /** Left behind, with its error, for a person to see. */
 const REFUSED = 1_000_000;
 
+/** Below the 100 parameters that a statement may have. */
+const ROWS_PER_INSERT = 50;
+
 const failuresSince = (tries: number): number => tries % ACCUSED;
 
 /** Rows on their way to D1, in order. */
@@ -31,8 +34,11 @@ export class ProjectionQueue {
   }
 
   add(...projections: Projection[]): void {
-    for (const projection of projections)
-      this.#sql.run('INSERT INTO projection (body) VALUES (?)', JSON.stringify(projection));
+    for (let from = 0; from < projections.length; from += ROWS_PER_INSERT) {
+      const bodies = projections.slice(from, from + ROWS_PER_INSERT).map((one) => JSON.stringify(one));
+      const rows = bodies.map(() => '(?)').join(', ');
+      this.#sql.run(`INSERT INTO projection (body) VALUES ${rows}`, ...bodies);
+    }
   }
 
   /**
@@ -53,7 +59,7 @@ export class ProjectionQueue {
   }
 
   sent(ns: readonly number[]): void {
-    for (const n of ns) this.#sql.run('DELETE FROM projection WHERE n = ?', n);
+    this.#sql.run(`DELETE FROM projection WHERE n IN (${ns.map(() => '?').join(', ')})`, ...ns);
     const [first] = ns;
     if (first === undefined) return;
     const passed = this.#sql.all<{ n: number; tries: number }>(
@@ -74,9 +80,7 @@ export class ProjectionQueue {
       this.#sql.run('UPDATE projection SET tries = tries + 1, error = ? WHERE n = ?', error, n);
   }
 
-  waiting(): number {
-    return (
-      this.#sql.all<{ c: number }>('SELECT count(*) AS c FROM projection WHERE tries < ?', REFUSED)[0]?.c ?? 0
-    );
+  hasWaiting(): boolean {
+    return this.#sql.all('SELECT 1 FROM projection WHERE tries < ? LIMIT 1', REFUSED).length > 0;
   }
 }

@@ -60,6 +60,8 @@ export class LoadAzureDevOps {
   /** Pushes by ref, as the outside saw them. */
   readonly pushes: string[] = [];
   requests = 0;
+  /** How long it takes over an answer. */
+  latencyMs = 0;
   /** What it tells of by itself. */
   onHook: (hook: Hook) => void = () => {};
   readonly #delayMs: number;
@@ -76,7 +78,10 @@ export class LoadAzureDevOps {
   }
 
   async open(): Promise<void> {
-    this.#service = await serve((asked) => this.#answer(asked));
+    this.#service = await serve(async (asked) => {
+      if (this.latencyMs > 0) await new Promise((done) => setTimeout(done, this.latencyMs));
+      return this.#answer(asked);
+    });
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Column, getTableColumns, sql } from 'drizzle-orm';
+import { type Column, fillPlaceholders, getTableColumns, sql } from 'drizzle-orm';
 import type { BatchItem } from 'drizzle-orm/batch';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
@@ -118,9 +118,51 @@ function statementOf(db: Db, projection: Projection): BatchItem<'sqlite'> {
   }
 }
 
+/** Building a statement costs more than all else about a row: it is built once per table, with holes. */
+const statements = new Map<Projection['table'], { text: string; params: unknown[] }>();
+
+function preparedOf(db: Db, { table, row }: Projection): { text: string; params: unknown[] } {
+  const known = statements.get(table);
+  if (known) return known;
+  const holes = Object.fromEntries(Object.keys(row).map((name) => [name, sql.placeholder(name)]));
+  const query = statementOf(db, { table, row: holes } as unknown as Projection) as unknown as {
+    toSQL(): { sql: string; params: unknown[] };
+  };
+  const { sql: text, params } = query.toSQL();
+  statements.set(table, { text, params });
+  return { text, params };
+}
+
 /** Writes the rows in one transaction; writing them again changes nothing. */
 export async function writeProjections(d1: D1Database, projections: readonly Projection[]): Promise<void> {
+  if (projections.length === 0) return;
   const db: Db = drizzle(d1);
-  const [first, ...rest] = projections.map((projection) => statementOf(db, projection));
-  if (first !== undefined) await db.batch([first, ...rest]);
+  await d1.batch(
+    projections.map((projection) => {
+      const { text, params } = preparedOf(db, projection);
+      return d1.prepare(text).bind(...fillPlaceholders(params, { ...projection.row }));
+    }),
+  );
+}
+
+/** State rows hold all there is to say: of several of one thing only the last counts. */
+function nameOf({ table, row }: Projection): string | null {
+  switch (table) {
+    case 'incidents':
+    case 'runs':
+    case 'deliveries':
+    case 'dead_letters':
+      return `${table}/${row.id}`;
+    case 'timers':
+      return `${table}/${row.objectType}/${row.object}/${row.name}`;
+    default:
+      return null;
+  }
+}
+
+/** The rows without those that a later one of the same list replaces. */
+export function withoutReplaced(projections: readonly Projection[]): Projection[] {
+  const names = projections.map(nameOf);
+  const last = new Map(names.map((name, index) => [name, index]));
+  return projections.filter((_, index) => names[index] === null || last.get(names[index] ?? null) === index);
 }
