@@ -6,6 +6,7 @@ import { type DefectPatch, subjectOf } from './defect-patch.ts';
 import type { DemoRunner } from './runners.ts';
 import { defectFile } from './source-repository.ts';
 import type { Stage } from './stage.ts';
+import { type HookActors, runSchedule, stageHooks } from './stage-hooks.ts';
 import { stageRunners } from './stage-runners.ts';
 import type { Terminal } from './terminal.ts';
 import { until } from './until.ts';
@@ -21,6 +22,8 @@ export interface Actors {
     approvesNext(): Promise<void>;
     /** Gives a task to a group's agent. */
     asks(group: string, text: string): Promise<void>;
+    /** Runs a schedule now, to its end. */
+    runs(schedule: string): Promise<void>;
   };
   runners: {
     /** Kills the runner on which Cody is at work; gives it once it is gone. */
@@ -32,7 +35,9 @@ export interface Actors {
     /** Waits until the server is as it should be. */
     until(what: string, look: (twin: HostTwin) => Promise<boolean>): Promise<void>;
   };
-  untilMessage(beginning: string): Promise<void>;
+  hooks: HookActors;
+  /** `afterTheEnd`: it may come when the incident has ended already. */
+  untilMessage(beginning: string, afterTheEnd?: boolean): Promise<void>;
   untilBuild(what: string, matches: (build: Build) => boolean): Promise<Build>;
 }
 
@@ -88,7 +93,9 @@ export function createActors(
         terminal.line('Jan', `asks ${group}: ${text}`);
         await stage.api.send('POST', `/api/groups/${group}/tasks`, { text });
       },
+      runs: (schedule) => runSchedule(stage, terminal, schedule),
     },
+    hooks: stageHooks(stage, terminal),
     runners: stageRunners(stage, terminal, timeoutMs, over),
     host: {
       async until(what, look) {
@@ -97,12 +104,12 @@ export function createActors(
         await until(what, async () => ((await look(host)) ? true : undefined), { timeoutMs });
       },
     },
-    async untilMessage(beginning) {
+    async untilMessage(beginning, afterTheEnd = false) {
       await until(
         `the message "${beginning.trim()}"`,
         () =>
           operatorMessages().find(({ text, history }) => (history[0]?.text ?? text).startsWith(beginning)),
-        { timeoutMs, over },
+        afterTheEnd ? { timeoutMs } : { timeoutMs, over },
       );
     },
     untilBuild: (what, matches) => until(what, () => stage.azure.builds().find(matches), { timeoutMs, over }),

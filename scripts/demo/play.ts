@@ -153,6 +153,7 @@ async function playScenario(play: {
   try {
     const actors = createActors(stage, terminal, timeoutMs, over);
     const branch = scenario.branch === 'main' ? repository.defaultBranch : scenario.branch;
+    await scenario.before?.(actors);
     if (play.defect !== null) {
       const commit = await actors.developer.pushes(play.defect, branch);
       await untilDefectIsFound(stage, commit, isInterrupted);

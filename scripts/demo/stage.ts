@@ -177,6 +177,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     });
     undo.push(worker.stop);
     signal.throwIfAborted();
+    azure.subscribe({ url: `${worker.url}/hooks/azure-devops`, secret: secrets.hook });
     const ticker = setInterval(() => void worker.tick(Date.now()).catch(() => {}), 60_000);
     undo.push(async () => clearInterval(ticker));
     say(`Worker ${worker.url} in workerd, state in ${dir}`);
@@ -186,7 +187,6 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       say(`runner ${runner.url}${engine ? `, Docker ${engine.version}` : ', no Docker: isolates nothing'}`);
     }
 
-    azure.subscribe({ url: `${worker.url}/hooks/azure-devops`, secret: secrets.hook });
     return {
       azure,
       telegram,

@@ -143,6 +143,11 @@ describe('service hooks', () => {
     const made = await call(twin, '/_apis/hooks/subscriptions', { method: 'POST', body });
     expect(made.body).toMatchObject({ status: 'enabled', eventType: 'git.push', consumerId: 'webHooks' });
     expect(made.text).not.toContain('s3cret');
+    const count = async (query: string) =>
+      itemsOf(await call(twin, `/_apis/hooks/subscriptions?${query}`)).length;
+    expect(await count('consumerId=webHooks&eventType=git.push')).toBe(1);
+    expect(await count('consumerId=slack')).toBe(0);
+    expect(await count('eventType=build.complete')).toBe(0);
     await push('elsewhere');
     await push('topic');
     await twin.hooksIdle();

@@ -4,7 +4,7 @@ import { invalidArgument, notFound } from './errors.ts';
 import { publisherOf } from './hook-event.ts';
 import type { Hooks, Subscription } from './hooks.ts';
 import { listReply } from './rest-builds.ts';
-import { type Route, route } from './router.ts';
+import { queryOf, type Route, route } from './router.ts';
 import { azureTime, type World } from './world.ts';
 
 type Body = {
@@ -24,9 +24,18 @@ export function hookRoutes(world: World, hooks: Hooks): Route[] {
     return found;
   };
   return [
-    route('GET', '/hooks/subscriptions', () =>
-      listReply(hooks.subscriptions.map((one) => subscriptionJson(world, one))),
-    ),
+    route('GET', '/hooks/subscriptions', ({ query }) => {
+      const wanted = (name: string, value: string): boolean =>
+        (queryOf(query, name) ?? value).toLowerCase() === value.toLowerCase();
+      const found = hooks.subscriptions.filter(
+        (one) =>
+          wanted('publisherId', one.publisherId) &&
+          wanted('eventType', one.eventType) &&
+          wanted('consumerId', 'webHooks') &&
+          wanted('consumerActionId', 'httpRequest'),
+      );
+      return listReply(found.map((one) => subscriptionJson(world, one)));
+    }),
     route('POST', '/hooks/subscriptions', async ({ request }) => {
       const body = (await request.json()) as Body;
       if (!body.eventType || !body.consumerInputs?.url || body.consumerId !== 'webHooks') {

@@ -26,12 +26,17 @@ export async function lookAtHooks(
     if (news.length === 0) return { memory, note: null };
     const text = hookNewsText(news);
     await tellOperator(env, { key: `${key}:hooks`, html: text, at: nowMs });
-    return { memory, note: `service hooks changed: ${news.map(({ kind }) => kind).join(', ')}` };
+    return { memory, note: noteOf(news) };
   } catch (error) {
     const isExpected = error instanceof AzureDevOpsError || error instanceof SettingError;
     if (!isExpected) throw error;
     return { memory: before, note: `the state of the service hooks is not known: ${error.message}` };
   }
+}
+
+function noteOf(news: readonly HookNews[]): string {
+  const bad = news.filter(({ kind }) => kind !== 'well').length;
+  return `the operator was told of service hooks: ${bad} do not work, ${news.length - bad} work again`;
 }
 
 const STATUS_TEXT: Record<Extract<HookNews, { kind: 'broken' }>['status'], string> = {

@@ -89,7 +89,7 @@ describe('a failed build whose hook was lost', () => {
   it('is found by the next look, once, and its late hook changes nothing', async () => {
     const ref = 'refs/heads/lost';
     world.builds.push(buildJson({ id: 901, ref }));
-    expect(await look()).toMatchObject({ status: 'done', note: '1 builds handed in' });
+    expect(await look()).toMatchObject({ status: 'done', note: 'builds handed in: 1' });
     await until(async () => (await failuresOf(ref)) === 1);
     expect(await look()).toMatchObject({ status: 'nothing' });
     const late = (await (await hook('99999999-0000-4000-8000-000000000901', 901)).json()) as {

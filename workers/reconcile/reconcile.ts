@@ -41,13 +41,14 @@ export async function reconcile(
   }
   const api = azureDevOpsClient(settings);
   const memory = memorySchema.parse(told);
-  const builds = await lookAtBuilds(env, api, memory.builds, nowMs);
+  // Hooks first: who hears of a failure late should know why.
   const hooks =
     piece.part === 1
       ? await lookAtHooks(env, api, memory.hooks, piece.firing, nowMs)
       : { memory: memory.hooks, note: null };
+  const builds = await lookAtBuilds(env, api, memory.builds, nowMs);
   const next: Memory = { builds: builds.states, hooks: hooks.memory };
-  const notes = [`${builds.handedIn} builds handed in`, hooks.note, ...builds.unanswered];
+  const notes = [`builds handed in: ${builds.handedIn}`, hooks.note, ...builds.unanswered];
   const note = notes.filter((line) => line !== null).join('; ');
   if (builds.more) return { outcome: { kind: 'more', note }, memory: next };
   if (builds.unanswered.length > 0) {

@@ -1,7 +1,18 @@
 import type { ScenarioName } from './names.ts';
 import { SAYS, type Scenario } from './scenario.ts';
 
-const { detected, prReady, fixPushed, restarting, resolved, explained, escalated, asksFor } = SAYS;
+const {
+  detected,
+  prReady,
+  fixPushed,
+  restarting,
+  resolved,
+  explained,
+  escalated,
+  asksFor,
+  hooksOff,
+  hooksOn,
+} = SAYS;
 
 const PIPELINE = { loop: 'pipeline-recovery', host: null, runners: 1 } as const;
 
@@ -110,6 +121,32 @@ export const scenarios: Record<ScenarioName, Scenario> = {
       const lost = await runners.loseTheOneAtWork();
       await operator.approvesNext();
       await runners.comesBackAndTidies(lost);
+    },
+  },
+  'no-hooks': {
+    title: 'Every service hook is off: builds are found by asking, and the late hooks change nothing',
+    defect: 'main',
+    branch: 'main',
+    ...PIPELINE,
+    expectedStatus: 'resolved',
+    expectedMessages: [hooksOff, detected, prReady, resolved, hooksOn],
+    before: ({ hooks }) => hooks.switchOff(),
+    async play({ operator, hooks, untilBuild, untilMessage }) {
+      await operator.runs('reconcile');
+      await operator.approvesNext();
+      await untilBuild(
+        'the green build of the pull request',
+        ({ reason, result }) => reason === 'pullRequest' && result === 'succeeded',
+      );
+      await operator.runs('reconcile');
+      await untilBuild(
+        'the green build after the merge',
+        ({ reason, result }) => reason === 'individualCI' && result === 'succeeded',
+      );
+      await operator.runs('reconcile');
+      await untilMessage(resolved, true);
+      await hooks.switchOnAndDeliverLost();
+      await operator.runs('reconcile');
     },
   },
 };

@@ -7,6 +7,7 @@ export const scenarioNames = [
   'lint',
   'approval',
   'failover',
+  'no-hooks',
 ] as const;
 
 export type ScenarioName = (typeof scenarioNames)[number];

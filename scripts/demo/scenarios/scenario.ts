@@ -18,6 +18,8 @@ export interface Scenario {
   expectedStatus: 'resolved' | 'explained' | 'escalated' | 'approved';
   /** Each message of the operator's chat, in order, and no other: how it begins. */
   expectedMessages: readonly string[];
+  /** What happens before the defect is pushed. */
+  before?(actors: Actors): Promise<void>;
   play(actors: Actors): Promise<void>;
 }
 
@@ -29,5 +31,7 @@ export const SAYS = {
   resolved: '🟢 Resolved: ',
   explained: '🔵 Explained: ',
   escalated: '🆘 Escalated: ',
+  hooksOff: '⚠️ Azure DevOps does not tell us everything',
+  hooksOn: '✅ Azure DevOps tells us again',
   asksFor: '🟠 sam asks for a command that cannot be undone',
 } as const;
