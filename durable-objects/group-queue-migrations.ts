@@ -1,4 +1,4 @@
-import { outboxPendingIndex, outboxTable } from './outbox.ts';
+import { outboxLanesIndex, outboxPendingIndex, outboxTable } from './outbox.ts';
 import { projectionTable } from './projection.ts';
 
 /** Append only: what is applied is never edited. */
@@ -38,4 +38,5 @@ export const groupQueueMigrations: readonly string[] = [
   'CREATE INDEX messages_steers ON messages (steers)',
   'CREATE TABLE look (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, due_at INTEGER)',
   'CREATE TABLE commands (id TEXT PRIMARY KEY, answer TEXT NOT NULL)',
+  outboxLanesIndex,
 ];

@@ -1,5 +1,5 @@
 import { journalTable } from './journal.ts';
-import { outboxPendingIndex, outboxTable } from './outbox.ts';
+import { outboxLanesIndex, outboxPendingIndex, outboxTable } from './outbox.ts';
 import { projectionTable } from './projection.ts';
 import { subjectsTable } from './subjects.ts';
 
@@ -24,4 +24,5 @@ export const inboxMigrations: readonly string[] = [
     body_artifact TEXT
   )`,
   `CREATE TABLE state_seq (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL)`,
+  outboxLanesIndex,
 ];

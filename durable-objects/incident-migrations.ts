@@ -1,5 +1,5 @@
 import { journalTable } from './journal.ts';
-import { outboxPendingIndex, outboxTable } from './outbox.ts';
+import { outboxLanesIndex, outboxPendingIndex, outboxTable } from './outbox.ts';
 import { projectionTable } from './projection.ts';
 import { subjectsTable } from './subjects.ts';
 
@@ -14,4 +14,5 @@ export const incidentMigrations: readonly string[] = [
   `CREATE TABLE seen_events (id TEXT PRIMARY KEY, seq INTEGER NOT NULL)`,
   `CREATE TABLE snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, state TEXT NOT NULL)`,
   'ALTER TABLE snapshot ADD COLUMN v INTEGER NOT NULL DEFAULT 0',
+  outboxLanesIndex,
 ];

@@ -1,5 +1,5 @@
 import { journalTable } from './journal.ts';
-import { outboxPendingIndex, outboxTable } from './outbox.ts';
+import { outboxLanesIndex, outboxPendingIndex, outboxTable } from './outbox.ts';
 import { projectionTable } from './projection.ts';
 
 /** Append only: what is applied is never edited. */
@@ -22,4 +22,5 @@ export const relayPolicyMigrations: readonly string[] = [
   `CREATE TABLE reached (conversation TEXT NOT NULL, agent TEXT NOT NULL, hops INTEGER NOT NULL, at INTEGER NOT NULL,
    PRIMARY KEY (conversation, agent))`,
   'CREATE INDEX reached_at ON reached (at)',
+  outboxLanesIndex,
 ];

@@ -1,5 +1,5 @@
 import { journalTable } from './journal.ts';
-import { outboxPendingIndex, outboxTable } from './outbox.ts';
+import { outboxLanesIndex, outboxPendingIndex, outboxTable } from './outbox.ts';
 import { projectionTable } from './projection.ts';
 import { runMessagesTable } from './run-messages.ts';
 
@@ -23,4 +23,5 @@ export const runMigrations: readonly string[] = [
   'CREATE TABLE usage (request_id TEXT PRIMARY KEY, micro_usd INTEGER NOT NULL)',
   'CREATE TABLE intents (id TEXT PRIMARY KEY, body TEXT NOT NULL)',
   runMessagesTable,
+  outboxLanesIndex,
 ];

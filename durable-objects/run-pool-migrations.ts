@@ -1,5 +1,5 @@
 import { journalTable } from './journal.ts';
-import { outboxPendingIndex, outboxTable } from './outbox.ts';
+import { outboxLanesIndex, outboxPendingIndex, outboxTable } from './outbox.ts';
 import { projectionTable } from './projection.ts';
 
 /** Append only: what is applied is never edited. */
@@ -87,4 +87,5 @@ export const runPoolMigrations: readonly string[] = [
     until INTEGER NOT NULL,
     by TEXT NOT NULL
   )`,
+  outboxLanesIndex,
 ];

@@ -1,5 +1,5 @@
 import { journalTable } from './journal.ts';
-import { outboxPendingIndex, outboxTable } from './outbox.ts';
+import { outboxLanesIndex, outboxPendingIndex, outboxTable } from './outbox.ts';
 import { projectionTable } from './projection.ts';
 
 /** Append only: what is applied is never edited. */
@@ -42,4 +42,5 @@ export const schedulerMigrations: readonly string[] = [
   'CREATE INDEX firings_target ON firings (target)',
   'CREATE INDEX firings_status ON firings (status, schedule)',
   'CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL)',
+  outboxLanesIndex,
 ];
