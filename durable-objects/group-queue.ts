@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { Env } from '../workers/env.ts';
+import type { BackupAnswer, BackupOrder } from './backup.ts';
 import { chatOf, isSamePlace, performQueueEffect } from './group-queue-effects.ts';
 import type { MessageState, StoredMessage } from './group-queue-rows.ts';
 import { type EffectOutcome, GroupQueueStore } from './group-queue-store.ts';
@@ -24,7 +25,7 @@ export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
     const turns = memberOf(this.#group)?.agent.limits.maxConcurrentRuns ?? DEFAULT_CONCURRENT_TURNS;
     this.#store = new GroupQueueStore(sqlOf(ctx.storage), this.#group, turns, () => this.#upkeep.arm());
     this.#upkeep = new Upkeep({
-      storage: ctx.storage,
+      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'group_queue' },
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
@@ -87,11 +88,18 @@ export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
   }
 
   async redact(incident: string, text: string): Promise<void> {
+    this.#upkeep.rewriteBackup();
     this.#store.redact(incident, text);
+    this.#upkeep.start();
+    this.#upkeep.arm();
   }
 
   async poke(): Promise<void> {
     this.#upkeep.wake();
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    return this.#upkeep.backup(order);
   }
 
   override async alarm(): Promise<void> {

@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { Env } from '../workers/env.ts';
 import { deliverEvent, tellOfFailure } from '../workers/routing/deliver.ts';
 import type { Delivered } from '../workers/routing/inbox-event.ts';
+import type { BackupAnswer, BackupOrder } from './backup.ts';
 import { type InboxAction, type InboxEvent, InboxStore } from './inbox-store.ts';
 import type { OutboxItem } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
@@ -18,7 +19,7 @@ export class Inbox extends DurableObject<Env> implements InboxRpc {
     super(ctx, env);
     this.#store = new InboxStore(sqlOf(ctx.storage), ctx.id.name ?? '', () => this.#upkeep.arm());
     this.#upkeep = new Upkeep({
-      storage: ctx.storage,
+      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'inbox' },
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
@@ -49,6 +50,7 @@ export class Inbox extends DurableObject<Env> implements InboxRpc {
   }
 
   async deleteSubject(subject: string, by: string): Promise<{ text: string } | null> {
+    this.#upkeep.rewriteBackup();
     const text = this.#store.deleteSubject(subject, by, Date.now());
     this.#upkeep.start();
     return text === undefined ? null : { text };
@@ -56,6 +58,10 @@ export class Inbox extends DurableObject<Env> implements InboxRpc {
 
   async poke(): Promise<void> {
     this.#upkeep.wake();
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    return this.#upkeep.backup(order);
   }
 
   override async alarm(): Promise<void> {

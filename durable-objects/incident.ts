@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { Effect } from '../core/loops/effects.ts';
 import { type LoopEvent, loopOfKey } from '../core/loops/index.ts';
 import type { Env } from '../workers/env.ts';
+import type { BackupAnswer, BackupOrder } from './backup.ts';
 import { type Outcome, performEffect, resolveText } from './incident-effects.ts';
 import { type AnyIncidentStore, openIncidentStore } from './incident-loops.ts';
 import type { Redecision } from './journal-redecide.ts';
@@ -25,7 +26,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
     this.#store = this.#open('');
     if (this.#store.exists) this.#store = this.#open(this.#store.key);
     this.#upkeep = new Upkeep({
-      storage: ctx.storage,
+      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'incident' },
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
@@ -102,6 +103,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
   }
 
   async deleteSubject(subject: string, by: string): Promise<{ text: string } | null> {
+    this.#upkeep.rewriteBackup();
     const text = this.#store.deleteSubject(subject, by);
     this.#upkeep.start();
     return text === undefined ? null : { text };
@@ -109,6 +111,10 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
 
   async poke(): Promise<void> {
     this.#upkeep.wake();
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    return this.#upkeep.backup(order);
   }
 
   override async alarm(): Promise<void> {

@@ -1,3 +1,4 @@
+import { type BackupAnswer, type BackupOrder, ObjectBackup, type ObjectBackupDeps } from './backup.ts';
 import type { Outbox, OutboxItem } from './outbox.ts';
 import { Alarm, computeNextAlarm } from './outbox-alarm.ts';
 import { type Failure, OutboxDrain } from './outbox-drain.ts';
@@ -8,7 +9,6 @@ import { ProjectionFlush } from './projection-flush.ts';
 const ALARM_RETRY_MS = 60_000;
 
 export interface UpkeepDeps<Outcome> {
-  storage: DurableObjectStorage;
   db: D1Database;
   outbox: Outbox;
   projections: ProjectionQueue;
@@ -17,6 +17,7 @@ export interface UpkeepDeps<Outcome> {
   timeoutMs?(item: OutboxItem): number;
   succeeded(item: OutboxItem, outcome: Outcome): void;
   failed(item: OutboxItem, failure: Failure): void;
+  backup: ObjectBackupDeps;
   /** Due time of the object's own next timer. */
   nextTimerAt(): number | null;
   /** Does what the object's timers ask for; must not wait. */
@@ -28,11 +29,13 @@ export class Upkeep<Outcome> {
   readonly #deps: UpkeepDeps<Outcome>;
   readonly #drain: OutboxDrain<Outcome>;
   readonly #flush: ProjectionFlush;
+  readonly #backup: ObjectBackup;
   readonly #alarm: Alarm;
 
   constructor(deps: UpkeepDeps<Outcome>) {
     this.#deps = deps;
-    this.#alarm = new Alarm(deps.storage);
+    this.#alarm = new Alarm(deps.backup.ctx.storage);
+    this.#backup = new ObjectBackup(deps.backup, () => this.arm());
     this.#drain = new OutboxDrain({
       outbox: deps.outbox,
       now: Date.now,
@@ -57,12 +60,12 @@ export class Upkeep<Outcome> {
 
   /** Sets the alarm; call it inside the transaction that changed something. */
   arm(): void {
-    this.#alarm.set(this.#nextAlarm(false));
+    if (!this.#backup.isPaused) this.#alarm.set(this.#nextAlarm(false));
   }
 
   /** In the constructor, behind its gate: whatever was left undone has an alarm. */
   async revive(): Promise<void> {
-    await this.#alarm.adopt(this.#nextAlarm(true));
+    if (!this.#backup.isPaused) await this.#alarm.adopt(this.#nextAlarm(true));
   }
 
   #nextAlarm(fresh: boolean): number | null {
@@ -71,19 +74,22 @@ export class Upkeep<Outcome> {
       nextEffectAt: this.#deps.outbox.nextAt(this.#drain.inFlight),
       inFlight: this.#drain.inFlight.size,
       nextTimerAt: this.#deps.nextTimerAt(),
-      projectionsAt: this.#flush.nextAt(),
+      projectionsAt: earliest(this.#flush.nextAt(), this.#backup.nextAt()),
       fresh,
     });
   }
 
   /** Starts what is due without anyone waiting for it. */
   start(): void {
+    if (this.#backup.isPaused) return;
     this.#drain.kick();
     this.#flush.kick();
+    this.#backup.kick();
   }
 
   /** Also what `poke` does: fires timers that are due, starts what is due, sets the alarm. */
   wake(): void {
+    if (this.#backup.isPaused) return;
     this.#deps.onTimers(Date.now());
     this.start();
     this.arm();
@@ -99,4 +105,19 @@ export class Upkeep<Outcome> {
       this.#alarm.set(Date.now() + ALARM_RETRY_MS);
     }
   }
+
+  /** To be called before a text is deleted for good: it goes from the backup too. */
+  rewriteBackup(): void {
+    this.#backup.rewrite();
+  }
+
+  /** See `BackupOrder`. */
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    const answer = await this.#backup.obey(order);
+    this.wake();
+    return answer;
+  }
 }
+
+const earliest = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? (a ?? b) : Math.min(a, b);

@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers';
 import { MAX_HOPS, type RelayRefusalCode } from '../core/relay/decide-relay.ts';
 import { html } from '../core/text/plain.ts';
 import { type Env, SettingError, telegramChats } from '../workers/env.ts';
+import type { BackupAnswer, BackupOrder } from './backup.ts';
 import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import { RelayPolicyStore, type RelayRequestFacts, type Route } from './relay-policy-store.ts';
@@ -32,7 +33,7 @@ export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
     super(ctx, env);
     this.#store = new RelayPolicyStore(sqlOf(ctx.storage), () => this.#upkeep.arm());
     this.#upkeep = new Upkeep({
-      storage: ctx.storage,
+      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'relay_policy' },
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
@@ -74,6 +75,10 @@ export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
     const revived = this.#store.retry(key, Date.now());
     this.#upkeep.start();
     return revived;
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    return this.#upkeep.backup(order);
   }
 
   override async alarm(): Promise<void> {

@@ -8,6 +8,7 @@ import type { LoopEvent } from '../core/loops/index.ts';
 import type { RelayRefusalCode } from '../core/relay/decide-relay.ts';
 import type { ScheduleDefinition, ScheduledTask } from '../core/schedules/definition.ts';
 import type { SessionMessage } from '../core/text/session-message.ts';
+import type { BackupAnswer, BackupOrder } from './backup.ts';
 import type { MessageState, StoredMessage } from './group-queue-rows.ts';
 import type { Redecision } from './journal-redecide.ts';
 import type { PoolStatus } from './run-pool-status.ts';
@@ -17,7 +18,12 @@ import type { Firing, ScheduleView } from './scheduler-rows.ts';
 
 export type Source = 'azure-devops' | 'github' | 'telegram' | 'api' | 'reconcile' | 'schedule';
 
-export interface InboxRpc {
+/** What every object that keeps something answers. */
+export interface BackedUpRpc {
+  backup(order: BackupOrder): Promise<BackupAnswer>;
+}
+
+export interface InboxRpc extends BackedUpRpc {
   /** Commits the event; after this a 2xx may be sent. `delivery` is the sender's id of the event. */
   accept(event: {
     id: string;
@@ -47,7 +53,7 @@ export interface InboxRpc {
   poke(): Promise<void>;
 }
 
-export interface IncidentRpc {
+export interface IncidentRpc extends BackedUpRpc {
   /** Applies one event once (by `id`). `unknown`: there is no such incident and this event starts none. */
   receive(event: {
     id: string;
@@ -97,7 +103,7 @@ export interface IncidentView {
 /** `ended`: there is no next turn any more; `not_started`: the run does not know of itself yet. */
 export type SteerAnswer = 'accepted' | 'ended' | 'not_started';
 
-export interface RunRpc {
+export interface RunRpc extends BackedUpRpc {
   /** `rerun`: it does that run again, in that image, and nothing comes of it. */
   start(spec: RunSpec, rerun?: { of: string; imageDigest: string | null }): Promise<void>;
   /** `refused`: this runner never had the lease of some of them; those are dropped. */
@@ -131,7 +137,7 @@ export interface RunRpc {
   poke(): Promise<void>;
 }
 
-export interface RunPoolRpc {
+export interface RunPoolRpc extends BackedUpRpc {
   /**
    * Asks for a slot and a budget; `queued` is answered later through `Run.granted`. `position`: at most so many
    * go before it, itself included. A run that was leased before is never refused: it waits for its money.
@@ -217,7 +223,7 @@ export type CancelAnswer =
   | { status: 'too_late'; state: MessageState }
   | { status: 'unknown' };
 
-export interface GroupQueueRpc {
+export interface GroupQueueRpc extends BackedUpRpc {
   /** Keeps the message, shows it in the group's chat, and, for a turn, grants it in order and within the group's limit. */
   enqueue(
     message: GroupMessage & { at: number },
@@ -244,7 +250,7 @@ export interface GroupQueueRpc {
 
 export type RelayAnswer = { allowed: true } | { allowed: false; code: RelayRefusalCode; reason: string };
 
-export interface RelayPolicyRpc {
+export interface RelayPolicyRpc extends BackedUpRpc {
   allows(from: string, to: string): Promise<boolean>;
   /** As `allows`, for one message: conversations in circles are cut; a refusal is audited. */
   ask(request: {
@@ -314,7 +320,7 @@ export type FireAnswer =
   | { status: 'duplicate' | 'conflict'; firing: string }
   | { status: 'going' | 'waiting' | 'skipped'; firing: string; note: string | null };
 
-export interface SchedulerRpc {
+export interface SchedulerRpc extends BackedUpRpc {
   list(): Promise<ScheduleView[]>;
   /** With its newest firings; null: there is no such schedule. */
   view(id: string): Promise<{ schedule: ScheduleView; firings: Firing[] } | null>;
@@ -338,7 +344,7 @@ export interface SchedulerRpc {
   poke(): Promise<void>;
 }
 
-export interface TelegramRpc {
+export interface TelegramRpc extends BackedUpRpc {
   /** Queues a message; repeated with the same key it is one message. Order is kept per chat. */
   send(message: {
     key: string;

@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { html } from '../core/text/plain.ts';
 import { budgetCaps, configuredRunners, type Env, SettingError, telegramChats } from '../workers/env.ts';
+import type { BackupAnswer, BackupOrder } from './backup.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { RunPoolRpc } from './rpc.ts';
 import type { PoolStatus } from './run-pool-status.ts';
@@ -31,7 +32,7 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
       () => this.#upkeep.arm(),
     );
     this.#upkeep = new Upkeep({
-      storage: ctx.storage,
+      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'run_pool' },
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
@@ -120,6 +121,10 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
 
   async poke(): Promise<void> {
     this.#upkeep.wake();
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    return this.#upkeep.backup(order);
   }
 
   override async alarm(): Promise<void> {

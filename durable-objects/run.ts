@@ -11,6 +11,7 @@ import { type SessionMessage, sessionMessagesText } from '../core/text/session-m
 import { tokensIn } from '../core/text/tokens.ts';
 import { runnerClient } from '../workers/adapters/runner.ts';
 import { type Env, runnerUrls, SettingError, telegramChats } from '../workers/env.ts';
+import type { BackupAnswer, BackupOrder } from './backup.ts';
 import { sha256Bytes } from './journal.ts';
 import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
@@ -51,7 +52,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
     super(ctx, env);
     this.#store = new RunStore(sqlOf(ctx.storage), () => this.#upkeep.arm());
     this.#upkeep = new Upkeep({
-      storage: ctx.storage,
+      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'run' },
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
@@ -184,6 +185,10 @@ export class Run extends DurableObject<Env> implements RunRpc {
   async poke(): Promise<void> {
     this.#store.checkLease(Date.now());
     this.#upkeep.wake();
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    return this.#upkeep.backup(order);
   }
 
   override async alarm(): Promise<void> {

@@ -4,6 +4,7 @@ import { BUILT_IN_SCHEDULES, crewDefinition, type ScheduleDefinition } from '../
 import manifest from '../crew/manifest.json';
 import type { Env } from '../workers/env.ts';
 import { acceptEvent } from '../workers/routing/accept.ts';
+import type { BackupAnswer, BackupOrder } from './backup.ts';
 import type { OutboxItem } from './outbox.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type {
@@ -43,7 +44,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
     super(ctx, env);
     this.#store = new SchedulerStore(sqlOf(ctx.storage), () => this.#upkeep.arm());
     this.#upkeep = new Upkeep({
-      storage: ctx.storage,
+      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'scheduler' },
       db: env.DB,
       outbox: this.#store.outbox,
       projections: this.#store.projections,
@@ -110,6 +111,10 @@ export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
 
   async poke(): Promise<void> {
     this.#upkeep.wake();
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    return this.#upkeep.backup(order);
   }
 
   override async alarm(): Promise<void> {

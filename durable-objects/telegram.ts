@@ -3,6 +3,7 @@ import { escapeHtml } from '../core/text/plain.ts';
 import { type TelegramClient, TelegramError, telegramClient } from '../workers/adapters/telegram/client.ts';
 import { plainOfHtml, sizeOfHtml } from '../workers/adapters/telegram/split-html.ts';
 import { type Env, telegramSettings } from '../workers/env.ts';
+import { type BackupAnswer, type BackupOrder, ObjectBackup } from './backup.ts';
 import { Alarm } from './outbox-alarm.ts';
 import { failureOf } from './outbox-drain.ts';
 import { ProjectionFlush } from './projection-flush.ts';
@@ -24,6 +25,7 @@ export class Telegram extends DurableObject<Env> implements TelegramRpc {
   readonly #store: TelegramStore;
   readonly #flush: ProjectionFlush;
   readonly #alarm: Alarm;
+  readonly #backup: ObjectBackup;
   readonly #inFlight = new Set<string>();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -37,6 +39,9 @@ export class Telegram extends DurableObject<Env> implements TelegramRpc {
       random: Math.random,
       changed: () => this.#arm(),
     });
+    this.#backup = new ObjectBackup({ ctx, bucket: env.ARTIFACTS, objectType: 'telegram' }, () =>
+      this.#arm(),
+    );
     this.#store.doubtInterrupted();
     this.#arm();
   }
@@ -64,12 +69,23 @@ export class Telegram extends DurableObject<Env> implements TelegramRpc {
 
   async redact(text: string): Promise<void> {
     // A short text is a piece of other words, which nobody asked to delete.
-    if (text.length >= MIN_REDACTED_CHARS) this.#store.redact(escapeHtml(text));
+    if (text.length >= MIN_REDACTED_CHARS) {
+      this.#backup.rewrite();
+      this.#store.redact(escapeHtml(text));
+    }
+    this.#arm();
   }
 
   async poke(): Promise<void> {
     this.#start();
     this.#arm();
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    const answer = await this.#backup.obey(order);
+    this.#start();
+    this.#arm();
+    return answer;
   }
 
   override async alarm(): Promise<void> {
@@ -84,6 +100,7 @@ export class Telegram extends DurableObject<Env> implements TelegramRpc {
   }
 
   #start(): void {
+    if (this.#backup.isPaused) return;
     const nowMs = Date.now();
     for (const { post, at } of this.#store.heads()) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
@@ -93,15 +110,17 @@ export class Telegram extends DurableObject<Env> implements TelegramRpc {
       this.ctx.waitUntil(this.#perform(post));
     }
     this.#flush.kick();
+    this.#backup.kick();
   }
 
   #arm(): void {
+    if (this.#backup.isPaused) return;
     const nowMs = Date.now();
     const due = this.#store
       .heads()
       .map(({ post, at }) => (this.#inFlight.has(post.lane) ? nowMs + SAFETY_MS : at));
-    const flushAt = this.#flush.nextAt();
-    if (flushAt !== null) due.push(flushAt <= nowMs ? nowMs + SAFETY_MS : flushAt);
+    for (const at of [this.#flush.nextAt(), this.#backup.nextAt()])
+      if (at !== null) due.push(at <= nowMs ? nowMs + SAFETY_MS : at);
     this.#alarm.set(due.length === 0 ? null : Math.max(nowMs, Math.min(...due)));
   }
 

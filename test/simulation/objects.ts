@@ -128,7 +128,8 @@ export class ObjectState {
     if (['INBOX', 'TELEGRAM', 'RUN_POOL'].includes(this.binding)) return true;
     const waits =
       this.rows(`SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1`).length +
-      this.rows('SELECT 1 FROM projection LIMIT 1').length;
+      this.rows('SELECT 1 FROM projection LIMIT 1').length +
+      this.rows('SELECT 1 FROM _backup_dirty LIMIT 1').length;
     return waits === 0;
   }
 

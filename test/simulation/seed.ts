@@ -1,3 +1,4 @@
+import type { BackupReader } from './check-backups.ts';
 import { loadCloudflareModules } from './cloudflare-in-node.ts';
 import { type Faults, faultsOf, NO_FAULTS } from './faults.ts';
 import { surround, virtualise } from './globals.ts';
@@ -33,7 +34,7 @@ export async function loadProduct(): Promise<Product> {
     Object.entries(BINDINGS).map(([binding, name]) => [binding, module[name] as ObjectClass]),
   );
   const { fetch, scheduled } = module.default;
-  product = { classes, fetch, scheduled };
+  product = { classes, fetch, scheduled, backups: await loadBackups() };
   virtualise();
   process.on('unhandledRejection', (error) => {
     if (error instanceof Died) return;
@@ -41,6 +42,14 @@ export async function loadProduct(): Promise<Product> {
     current.violate(`nobody handles ${error instanceof Error ? error.stack : String(error)}`);
   });
   return product;
+}
+
+async function loadBackups(): Promise<BackupReader> {
+  const parts = ['durable-objects/backup-restore', 'workers/backup/read-lines', 'workers/db/projections'];
+  const modules = await Promise.all(
+    parts.map((part) => import(new URL(`../../${part}.ts`, import.meta.url).href)),
+  );
+  return Object.assign({}, ...modules) as BackupReader;
 }
 
 export async function runSeed(seed: number, faults: Faults = faultsOf(seed)): Promise<WorldResult> {

@@ -147,10 +147,15 @@ export class D1 {
 const stored = (value: unknown): Value =>
   typeof value === 'boolean' ? Number(value) : value === undefined ? null : (value as Value);
 
+interface StoredObject {
+  bytes: Uint8Array;
+  customMetadata: Record<string, string>;
+}
+
 /** R2: by key, with the digest checked. */
 export class Bucket {
   readonly #deps: OutsideDeps;
-  readonly #objects = new Map<string, Uint8Array>();
+  readonly #objects = new Map<string, StoredObject>();
 
   constructor(deps: OutsideDeps) {
     this.#deps = deps;
@@ -161,26 +166,63 @@ export class Bucket {
   }
 
   get(key: string) {
-    return this.#ask(() => {
-      const bytes = this.#objects.get(key);
-      return bytes === undefined
-        ? null
-        : { ...this.#about(key), text: async () => new TextDecoder().decode(bytes), body: bytes };
-    });
+    return this.#ask(() => this.#whole(key));
   }
 
-  put(key: string, bytes: Uint8Array, options: { sha256?: string }) {
+  put(key: string, bytes: Uint8Array, options: { sha256?: string; customMetadata?: Record<string, string> }) {
     return this.#ask(() => {
       const digest = createHash('sha256').update(bytes).digest('hex');
       if (options.sha256 !== undefined && options.sha256 !== digest) throw new Error('R2: bad digest');
-      this.#objects.set(key, bytes);
+      this.#objects.set(key, { bytes, customMetadata: options.customMetadata ?? {} });
       return this.#about(key);
     });
   }
 
+  delete(keys: string | string[]) {
+    return this.#ask(() => {
+      for (const key of [keys].flat()) this.#objects.delete(key);
+    });
+  }
+
+  list(options: { prefix?: string; limit?: number; cursor?: string }) {
+    return this.#ask(() => this.#list(options));
+  }
+
+  /** For checks: the same, at once and without failures. */
+  forChecks() {
+    return {
+      get: async (key: string) => this.#whole(key),
+      list: async (options: { prefix?: string; cursor?: string }) => this.#list(options),
+    };
+  }
+
+  #list({ prefix = '', limit = 1_000, cursor = '' }: { prefix?: string; limit?: number; cursor?: string }) {
+    const keys = [...this.#objects.keys()].filter((key) => key.startsWith(prefix) && key > cursor).sort();
+    const page = keys.slice(0, limit);
+    return {
+      objects: page.map((key) => ({ ...this.#about(key), key })),
+      truncated: keys.length > limit,
+      cursor: page.at(-1),
+    };
+  }
+
+  #whole(key: string) {
+    const found = this.#objects.get(key);
+    if (found === undefined) return null;
+    const { bytes } = found;
+    return {
+      ...this.#about(key),
+      text: async () => new TextDecoder().decode(bytes),
+      arrayBuffer: async () => Uint8Array.from(bytes).buffer,
+      body: bytes,
+    };
+  }
+
   #about(key: string) {
-    const bytes = this.#objects.get(key);
-    return bytes === undefined ? null : { key, size: bytes.byteLength, httpMetadata: {} };
+    const found = this.#objects.get(key);
+    if (found === undefined) return null;
+    const { bytes, customMetadata } = found;
+    return { key, size: bytes.byteLength, httpMetadata: {}, customMetadata };
   }
 
   #ask<T>(work: () => T): Promise<T> {

@@ -1,6 +1,7 @@
 import { newId } from '../../core/contracts/ids.ts';
 import type { RunRequest } from '../../core/contracts/run.ts';
 import { AzureDevOps, type PullRequest, STEPS } from './azure-devops.ts';
+import { type BackupReader, checkBackups } from './check-backups.ts';
 import { checkAtRest, checkNow } from './checks.ts';
 import { Clock } from './clock.ts';
 import { type Faults, NO_FAULTS } from './faults.ts';
@@ -21,6 +22,7 @@ export interface Product {
   classes: Record<string, ObjectClass>;
   fetch(request: Request, env: unknown, context: unknown): Promise<Response>;
   scheduled(controller: { scheduledTime: number }, env: unknown): Promise<void>;
+  backups: BackupReader;
 }
 
 const HOUR = 3_600_000;
@@ -44,6 +46,7 @@ export class World {
   readonly clock = new Clock(START);
   readonly objects: Objects;
   readonly d1: D1;
+  readonly bucket: Bucket;
   readonly azure: AzureDevOps;
   readonly telegram: Telegram;
   readonly runners: Runner[];
@@ -94,7 +97,8 @@ export class World {
     network.add('anthropic.test', new Model(this));
     for (const runner of this.runners) network.add(`runner-${runner.name}.test`, runner);
     this.budgetUsd = this.#people.chance(0.2) ? this.#people.between(6, 30) : null;
-    this.#env = this.#settings(new Bucket({ ...shared, random: this.random('bucket') }));
+    this.bucket = new Bucket({ ...shared, random: this.random('bucket') });
+    this.#env = this.#settings(this.bucket);
   }
 
   random = (stream: string): Random => new Random(this.seed, stream);
@@ -209,7 +213,10 @@ export class World {
       const timers = this.d1.rows('SELECT 1 FROM timers WHERE due_at IS NOT NULL LIMIT 1');
       if (this.clock.busy === 0 && timers.length === 0) break;
     }
-    if (!stopAtOnce()) await checkAtRest(this);
+    if (!stopAtOnce()) {
+      await checkAtRest(this);
+      await checkBackups(this, this.#product.backups);
+    }
     surround(null);
     return { violations: this.violations, trace: this.#trace, figures: this.#figures() };
   }

@@ -1,6 +1,13 @@
 import { Hono } from 'hono';
 import { idSchema } from '../../core/contracts/ids.ts';
-import { groupQueueStub, inboxByName, incidentStub, telegramStub } from '../../durable-objects/stubs.ts';
+import {
+  groupQueueStub,
+  INBOX_SHARDS,
+  inboxByName,
+  inboxShard,
+  incidentStub,
+  telegramStub,
+} from '../../durable-objects/stubs.ts';
 import { findSubject } from '../db/queries.ts';
 import type { Env } from '../env.ts';
 import { Refusal } from '../problems.ts';
@@ -22,6 +29,8 @@ export const subjectsApi = new Hono<{ Bindings: Env }>().delete('/:id', async (c
     held.objectType === 'incident' ? incidentStub(env, held.object) : inboxByName(env, held.object);
   const deleted = await holder.deleteSubject(id, OPERATOR);
   if (deleted !== null) {
+    // A text that came by hook or chat was kept with its event until that was delivered.
+    for (let shard = 0; shard < INBOX_SHARDS; shard++) await inboxShard(env, shard).backup('rewrite');
     await telegramStub(env).redact(deleted.text);
     for (const group of GROUPS) await groupQueueStub(env, group).redact(held.object, deleted.text);
   }

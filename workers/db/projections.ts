@@ -118,18 +118,20 @@ function statementOf(db: Db, projection: Projection): BatchItem<'sqlite'> {
   }
 }
 
-/** Building a statement costs more than all else about a row: it is built once per table, with holes. */
-const statements = new Map<Projection['table'], { text: string; params: unknown[] }>();
+/** Building a statement costs more than all else about a row: it is built once per set of columns, with holes. */
+const statements = new Map<string, { text: string; params: unknown[] }>();
 
 function preparedOf(db: Db, { table, row }: Projection): { text: string; params: unknown[] } {
-  const known = statements.get(table);
+  // Rows of another version of this program may have fewer columns, or more.
+  const name = `${table}:${Object.keys(row).join()}`;
+  const known = statements.get(name);
   if (known) return known;
   const holes = Object.fromEntries(Object.keys(row).map((name) => [name, sql.placeholder(name)]));
   const query = statementOf(db, { table, row: holes } as unknown as Projection) as unknown as {
     toSQL(): { sql: string; params: unknown[] };
   };
   const { sql: text, params } = query.toSQL();
-  statements.set(table, { text, params });
+  statements.set(name, { text, params });
   return { text, params };
 }
 
