@@ -1,7 +1,6 @@
 import { derivedId } from '../core/contracts/ids.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
 import { escapeHtml } from '../core/text/plain.ts';
-import { subjectToken } from '../core/text/tokens.ts';
 import { type ChatAddress, type Env, telegramChats } from '../workers/env.ts';
 import { openTask } from '../workers/routing/open-task.ts';
 import { noticeText } from '../workers/routing/queue-texts.ts';
@@ -101,10 +100,6 @@ async function openTaskOf(env: Env, group: string, message: MessageRow): Promise
   const { id, round, sender, thread, text, attachment, priority } = message;
   const place = replyOf(message);
   const subjects = new SubjectCollector();
-  const token = async (words: string | null): Promise<string | null> => {
-    const ref = await subjects.ref(words);
-    return ref && subjectToken(ref.subject);
-  };
   const opened = await openTask(
     env,
     round === 1 ? id : `${id}:${round}`,
@@ -113,8 +108,8 @@ async function openTaskOf(env: Env, group: string, message: MessageRow): Promise
       group,
       from: sender,
       title: 'a request in the chat',
-      text: (await token(text)) ?? '',
-      attachment: await token(attachment),
+      text: await subjects.token(text),
+      attachment: attachment === null ? null : await subjects.token(attachment),
       turn: id,
       thread,
       priority,

@@ -4,6 +4,7 @@ import { verifyAudit } from './audit-verify.ts';
 import { budget } from './budget.ts';
 import type { Command } from './command.ts';
 import { deadLetters, retry } from './dead-letters.ts';
+import { cancel, messages } from './group-messages.ts';
 import type { OperatorApi } from './operator-api.ts';
 import { redecide } from './redecide.ts';
 import { relay, relayRoutes } from './relay-routes.ts';
@@ -171,6 +172,8 @@ export const commands: Record<string, Command> = {
       return `Asked ${group}: ${incident}`;
     },
   },
+  messages,
+  cancel,
   approvals: {
     usage: 'approvals [STATE]   (waiting, approved, denied, expired, withdrawn)',
     async run(api, [state]) {

@@ -4,10 +4,10 @@ import { incidentStub } from '../../durable-objects/stubs.ts';
 import { azureDevOpsProjects, type Env, operatorTelegramId } from '../env.ts';
 import { MAX_BODY_BYTES, readAzureDevOpsHook } from '../intake/azure-devops/hook.ts';
 import { parseUpdate } from '../intake/telegram/parse.ts';
+import { wordsOf } from '../routing/answer-operator.ts';
 import { resolveAzureDevOps } from '../routing/deliver-azure-devops.ts';
 import { eventIdOf } from '../routing/event-ids.ts';
 import type { InboxPayload } from '../routing/inbox-event.ts';
-import { parseOperatorCommand } from '../routing/operator-command.ts';
 import { SubjectCollector } from '../subjects.ts';
 
 /** `{ source, headers, body }`: the body as the sender would send it, as text or as JSON. */
@@ -100,8 +100,11 @@ async function dryRunPayload(
   about: { event: string; type: string },
   nowMs: number,
 ): Promise<DryRun> {
-  if (payload.kind === 'operator_text')
-    return nothing('accepted', `answered as: ${parseOperatorCommand(payload.text).kind}`, about);
+  if (payload.kind === 'operator_text') {
+    const words = wordsOf(env, payload);
+    const what = words.kind === 'command' ? words.command.kind : words.kind;
+    return nothing('accepted', `answered as: ${what}${'group' in words ? ` to ${words.group}` : ''}`, about);
+  }
   if (payload.kind !== 'decision') return nothing('ignored', 'not a button of ours', about);
   const stub = incidentStub(env, payload.incident);
   if ((await stub.view()) === null) return nothing('ignored', 'no such incident', about);

@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { sha256Schema } from '../../core/contracts/artifact.ts';
 import { idSchema } from '../../core/contracts/ids.ts';
-import { groupQueueStub, incidentStub, runStub } from '../../durable-objects/stubs.ts';
+import { incidentStub, runStub } from '../../durable-objects/stubs.ts';
 import { getArtifact } from '../artifacts.ts';
 import {
   findApproval,
@@ -21,7 +21,7 @@ import { OPERATOR } from './audit-operator.ts';
 import { budgetApi } from './budget.ts';
 import { deadLettersApi } from './dead-letters.ts';
 import { dryRun, dryRunSchema } from './dry-run.ts';
-import { GROUPS, groupSchema } from './groups.ts';
+import { groupMessagesApi } from './group-messages.ts';
 import { jsonBody } from './json-body.ts';
 import { pageOf } from './page.ts';
 import { pathPart } from './path-part.ts';
@@ -99,18 +99,7 @@ operatorApi.get('/artifacts/:sha256', async (context) => {
   });
 });
 
-operatorApi.get('/groups', async (context) =>
-  context.json({
-    items: await Promise.all(GROUPS.map((group) => groupLine(context.env, group))),
-    cursor: null,
-  }),
-);
-
-operatorApi.get('/groups/:group/messages', async (context) => {
-  const group = pathPart(groupSchema, context.req.param('group'), 'group');
-  const { cursor, limit } = pageOf(context.req.query());
-  return context.json(await groupQueueStub(context.env, group).messages(cursor, limit));
-});
+operatorApi.route('/groups', groupMessagesApi);
 
 operatorApi.get('/runs', async (context) => {
   const { incident, ...page } = context.req.query();
@@ -176,11 +165,6 @@ operatorApi.route('/', stopApi);
 operatorApi.route('/runners', runnersApi);
 operatorApi.route('/budget', budgetApi);
 operatorApi.route('/relay-routes', relayRoutesApi);
-
-async function groupLine(env: Env, group: string) {
-  const { items } = await groupQueueStub(env, group).messages(null, 1);
-  return { group, latest: items[0] ?? null };
-}
 
 function evidenceOf(state: unknown): unknown {
   const parsedState = z

@@ -1,18 +1,32 @@
-import { runPoolStub, schedulerStub, telegramStub } from '../../durable-objects/stubs.ts';
+import { DEFAULT_PRIORITY } from '../../core/contracts/priority.ts';
+import type { MessageState } from '../../durable-objects/group-queue-rows.ts';
+import type { CancelAnswer } from '../../durable-objects/rpc.ts';
+import { groupQueueStub, runPoolStub, schedulerStub, telegramStub } from '../../durable-objects/stubs.ts';
+import { GROUPS } from '../api/groups.ts';
 import { openIncidents } from '../db/queries.ts';
-import type { Env } from '../env.ts';
+import { type Env, telegramChats } from '../env.ts';
 import { auditAction } from './accept.ts';
 import { checkPipelines } from './check-pipelines.ts';
+import { decideWords, groupAt, threadOf, type Words } from './decide-words.ts';
 import type { Delivered, InboxPayload } from './inbox-event.ts';
-import { type OperatorCommand, parseOperatorCommand } from './operator-command.ts';
+import type { OperatorCommand } from './operator-command.ts';
 import { checkText, helpText, incidentsText, statusText, unknownText } from './operator-texts.ts';
+import { cancelText } from './queue-texts.ts';
 import { scheduleText } from './schedule-text.ts';
 import { stopAll, stopText } from './stop-all.ts';
 
 type OperatorText = Extract<InboxPayload, { kind: 'operator_text' }>;
 
+/** Whom one may write to; Team is the main channel itself. */
+const AGENTS = GROUPS.filter((group) => group !== 'team');
+
 /** Incidents that an answer looks at; it shows fewer. */
 const MAX_INCIDENTS = 50;
+
+/** What a text comes to, said where it was said. */
+export function wordsOf(env: Env, { text, isForwarded = false, place }: OperatorText): Words {
+  return decideWords({ text, isForwarded }, groupAt(place, telegramChats(env), AGENTS), AGENTS);
+}
 
 /** Does what the operator asks and answers in the same chat: every message reaches a visible end. */
 export async function answerOperator(
@@ -20,16 +34,62 @@ export async function answerOperator(
   event: { id: string; payload: OperatorText },
   nowMs: number,
 ): Promise<Delivered> {
-  const command = parseOperatorCommand(event.payload.text);
-  const html = await perform(env, command, nowMs);
-  await telegramStub(env).send({
-    key: `${event.id}:answer`,
-    ...event.payload.place,
-    html,
-    buttons: [],
+  const { place } = event.payload;
+  const words = wordsOf(env, event.payload);
+  const answer = async (html: string): Promise<void> =>
+    telegramStub(env).send({ key: `${event.id}:answer`, ...place, html, buttons: [], at: nowMs });
+  switch (words.kind) {
+    case 'say': {
+      const { state } = await sayToGroup(env, event, words, nowMs);
+      return { status: 'delivered', target: words.group, reason: state };
+    }
+    case 'cancel':
+      await answer(cancelText(await cancelNewest(env, event, words.group, nowMs), words.group));
+      return { status: 'delivered', target: words.group, reason: 'cancel' };
+    case 'unclear':
+      await answer(words.hint);
+      return { status: 'delivered', target: 'operator', reason: 'unclear' };
+    case 'command':
+      await answer(await perform(env, words.command, nowMs));
+      return { status: 'delivered', target: 'operator', reason: words.command.kind };
+  }
+}
+
+/** Its queue says where it stands; the agent, in the end, what came of it. */
+async function sayToGroup(
+  env: Env,
+  { id, payload }: { id: string; payload: OperatorText },
+  { group, ...said }: Extract<Words, { kind: 'say' }>,
+  nowMs: number,
+): Promise<{ state: MessageState }> {
+  return groupQueueStub(env, group).say({
+    id: `msg_${id.slice('evt_'.length)}`,
+    thread: threadOf(payload.place),
+    from: 'operator',
+    text: said.text,
+    attachment: said.attachment,
+    priority: DEFAULT_PRIORITY,
+    reply: payload.place,
+    isOwnTask: said.isOwnTask,
     at: nowMs,
   });
-  return { status: 'delivered', target: 'operator', reason: command.kind };
+}
+
+async function cancelNewest(
+  env: Env,
+  { id, payload }: { id: string; payload: OperatorText },
+  group: string,
+  nowMs: number,
+): Promise<CancelAnswer> {
+  const answer = await groupQueueStub(env, group).cancelNewest(
+    id,
+    threadOf(payload.place),
+    'operator',
+    nowMs,
+  );
+  const data = { via: 'telegram', group, status: answer.status };
+  await auditAction(env, { at: nowMs, actor: 'operator', action: 'message_cancel', data, subjects: {} });
+  return answer;
 }
 
 async function perform(env: Env, command: OperatorCommand, nowMs: number): Promise<string> {

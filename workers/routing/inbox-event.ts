@@ -14,6 +14,8 @@ export type InboxPayload =
       /** The message’s own id, to answer to. */
       message: number;
       text: string;
+      /** Written by somebody else; absent in events of an earlier deploy. */
+      isForwarded?: boolean;
       /** The sender’s name as Telegram has it. */
       by: string;
     }

@@ -22,6 +22,9 @@ export const helpText = [
   '/stop – end all agent sessions; nothing is lost',
   '/resume – go on where it was',
   '/help – this list',
+  '<b>tell NAME: …</b>, or write in an agent’s chat – a message for the agent; it reaches a session that is going on',
+  '/task … in an agent’s chat – a task beside what is going on',
+  '/cancel – take your last message to that agent back',
   'Approve or deny a pull request with the buttons under its message.',
 ].join('\n');
 

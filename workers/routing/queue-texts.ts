@@ -1,5 +1,6 @@
 import { html } from '../../core/text/plain.ts';
 import type { Notice } from '../../durable-objects/group-queue-store.ts';
+import type { CancelAnswer } from '../../durable-objects/rpc.ts';
 
 const ORDINALS = new Intl.PluralRules('en', { type: 'ordinal' });
 const SUFFIXES: Record<string, string> = { one: 'st', two: 'nd', few: 'rd', other: 'th' };
@@ -19,5 +20,19 @@ export function noticeText(notice: Notice, agent: string, position: number | nul
       return `${name}'s session ended before it read this. It is a task of its own now${line && `: ${line}`}.`;
     case 'parked':
       return `Parked, it could not be handed to ${name}: ${html(notice.reason, 300)}\nIt is among the dead letters and can be replayed.`;
+  }
+}
+
+/** The answer to /cancel. */
+export function cancelText(answer: CancelAnswer, group: string): string {
+  switch (answer.status) {
+    case 'canceled':
+      return `Canceled: “${html(answer.text, 80)}”`;
+    case 'canceling':
+      return `Canceling: “${html(answer.text, 80)}” – its session is being ended.`;
+    case 'too_late':
+      return `Too late: it was passed on to ${html(group, 40)}'s session already.`;
+    case 'unknown':
+      return `Nothing of yours waits or runs with ${html(group, 40)} from this chat.`;
   }
 }

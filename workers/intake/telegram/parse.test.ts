@@ -20,6 +20,17 @@ describe('an update of Telegram', () => {
     });
   });
 
+  it('that was forwarded holds the words of somebody else', () => {
+    const message = { message_id: 3, date: 1, chat: { id: -1001 }, from, text: '/stop' };
+    const forward_origin = { type: 'hidden_user', sender_user_name: 'Mallory', date: 1 };
+    expect(parseUpdate({ update_id: 1, message: { ...message, forward_origin } }, OPERATOR)).toMatchObject({
+      payload: { isForwarded: true },
+    });
+    expect(parseUpdate({ update_id: 1, message }, OPERATOR)).toMatchObject({
+      payload: { isForwarded: false },
+    });
+  });
+
   it('of anyone else is a stranger’s, pressed buttons included', () => {
     const stranger = { id: 666, is_bot: false, first_name: 'Mallory' };
     const message = { message_id: 3, date: 1, chat: { id: 4711 }, from: stranger, text: '/stop' };

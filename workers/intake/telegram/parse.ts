@@ -16,6 +16,7 @@ const messageSchema = z.looseObject({
   chat: z.looseObject({ id: z.number() }),
   from: userSchema.nullish(),
   text: z.string().nullish(),
+  forward_origin: z.looseObject({}).nullish(),
   caption: z.string().nullish(),
 });
 
@@ -76,7 +77,14 @@ export function parseUpdate(value: unknown, operator: string): ParsedUpdate {
     kind: 'event',
     update,
     type: 'message',
-    payload: { kind: 'operator_text', place, message: message.message_id, text, by: nameOf(sender) },
+    payload: {
+      kind: 'operator_text',
+      place,
+      message: message.message_id,
+      text,
+      isForwarded: Boolean(message.forward_origin),
+      by: nameOf(sender),
+    },
   };
 }
 
