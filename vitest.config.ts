@@ -1,9 +1,16 @@
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
-const nodeTests = ['core', 'wire', 'sandbox-runner/src', 'twins', 'scripts', 'test/node', 'crew'].map(
-  (folder) => `${folder}/**/*.test.ts`,
-);
+const nodeTests = [
+  'core',
+  'wire',
+  'sandbox-runner/src',
+  'twins',
+  'scripts',
+  'test/node',
+  'crew',
+  'bench',
+].map((folder) => `${folder}/**/*.test.ts`);
 
 /** What the Worker under test is told. No host of it exists: tests answer in its place. */
 const workerTestSettings = {

@@ -255,16 +255,21 @@ describe('a session', () => {
 
   it('is killed on request and at its time limit, and leaves nothing behind', async () => {
     const one = await session([bash('sleep 100'), { say: 'done' }]);
+    const engine = connectEngine();
+    const { HostConfig } = await engine.getContainer(one.sandbox.container).inspect();
     setTimeout(() => void one.sandbox.kill('canceled'), 6_000);
     expect(await one.sandbox.ended).toMatchObject({ reason: 'canceled' });
     const two = await session([bash('sleep 100'), { say: 'done' }], { timeoutMs: 6_000 });
     const end = await two.sandbox.ended;
     expect(end.reason).toBe('timeout');
     expect(end.durationMs).toBeLessThan(20_000);
-    const engine = connectEngine();
     const filters = { label: [`dogwatch.runner=test-${process.pid}`] };
     expect(await engine.listContainers({ all: true, filters })).toEqual([]);
-    expect(await engine.listNetworks({ filters })).toEqual([]);
+    const networks = await engine.listNetworks({ filters });
+    expect(HostConfig.NetworkMode).toMatch(/^dogwatch-/);
+    expect(networks.map(({ Name }) => Name)).not.toContain(HostConfig.NetworkMode);
+    for (const { Id } of networks)
+      expect((await engine.getNetwork(Id).inspect()).Containers ?? {}).toEqual({});
     await Promise.all([one.api.close(), two.api.close()]);
   });
 

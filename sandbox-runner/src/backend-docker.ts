@@ -7,6 +7,7 @@ import { cellName, openCell } from './docker-cell.ts';
 import { Cleanup } from './docker-cleanup.ts';
 import { type Container, ownedContainers, removeContainer } from './docker-containers.ts';
 import { openFirewall } from './docker-firewall.ts';
+import { NetworkPool } from './docker-network-pool.ts';
 import { livingBridges, ownedNetworks, removeNetwork } from './docker-networks.ts';
 import { findCell, reopenCell } from './docker-take-back.ts';
 import { tunnelHosts } from './gateway/routes.ts';
@@ -31,9 +32,10 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const settings = gatewaySettings(options);
   const firewall = openFirewall();
+  const networks = new NetworkPool(engine, options.runner, options.log);
   /** What runs now: how to stop it, and when it has been cleared away. */
   const living = new Set<{ stop: () => Promise<void>; gone: Promise<unknown> }>();
-  /** Names of the cells that this process opened or took back: reaping leaves them alone. */
+  /** Names of the containers that this process opened or took back: reaping leaves them alone. */
   const held = new Set<string>();
   let image: Promise<AgentImage> | null = null;
   /** What is wrong now, by where it was noticed; each stays until it is seen to be mended. */
@@ -67,12 +69,16 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
   }
 
   function ensureImage(progress: (line: string) => void): Promise<AgentImage> {
-    image ??= ensureRuntime().then(() =>
+    if (image !== null) return image;
+    image = ensureRuntime().then(() =>
       ensureAgentImage(engine, { cacheFolder: options.cacheDir, now: () => new Date() }, progress),
     );
-    image.catch(() => {
-      image = null;
-    });
+    image.then(
+      () => networks.refill(0),
+      () => {
+        image = null;
+      },
+    );
     return image;
   }
 
@@ -138,6 +144,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       const opened: { session?: Session } = {};
       const container = await openCell(
         engine,
+        networks,
         await firewall,
         {
           name,
@@ -189,6 +196,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       const opened: { session?: Session } = {};
       const container = await reopenCell(
         engine,
+        networks,
         await firewall,
         found,
         async (host, port) => {
@@ -219,6 +227,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     held.add(name);
     const container = await openCell(
       engine,
+      networks,
       await firewall,
       {
         name,
@@ -268,7 +277,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
         reaped.add(name);
       }
       for (const { id, name } of await ownedNetworks(engine, options.runner)) {
-        if (held.has(name)) continue;
+        if (networks.holds(name)) continue;
         await removeNetwork(engine, id);
         reaped.add(name);
       }
@@ -281,6 +290,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       const all = [...living];
       await Promise.all(all.map(({ stop }) => stop().catch(() => undefined)));
       await Promise.allSettled(all.map(({ gone }) => gone));
+      await networks.close();
     },
   };
 }

@@ -4,7 +4,7 @@ import { DockerError, type Engine } from './docker.ts';
 import type { Cleanup } from './docker-cleanup.ts';
 import { type Container, type SandboxLimits, startContainer } from './docker-containers.ts';
 import type { Firewall } from './docker-firewall.ts';
-import { createNetwork, removeNetwork } from './docker-networks.ts';
+import type { NetworkPool } from './docker-network-pool.ts';
 import type { Gateway } from './gateway/gateway.ts';
 
 /** A container, alone in a network of its own with its gateway. */
@@ -40,6 +40,7 @@ const explain = (error: unknown) =>
  */
 export async function openCell(
   engine: Engine,
+  networks: NetworkPool,
   firewall: Firewall,
   spec: CellSpec,
   listen: (host: string) => Promise<{ gateway: Gateway; close: () => Promise<void> }>,
@@ -51,13 +52,12 @@ export async function openCell(
     'dogwatch.run': spec.run,
     'dogwatch.fence': String(spec.fence),
   };
-  const network = await createNetwork(engine, spec.name, labels);
-  cleanup.add(() => removeNetwork(engine, network.id));
+  const network = await networks.take();
+  cleanup.add(() => networks.release(network));
   const { gateway, close } = await listen(network.gateway).catch((error) => {
     throw explain(error);
   });
   cleanup.add(close);
-  await firewall.allow(network.bridge, network.gateway, gateway.port);
   cleanup.add(() => firewall.forget(network.bridge));
   const container = await startContainer(
     engine,
@@ -76,6 +76,7 @@ export async function openCell(
       command: spec.command,
       limits: spec.limits,
     },
+    firewall.allow(network.bridge, network.gateway, gateway.port),
     onLog,
   );
   cleanup.add(() => container.remove());

@@ -97,14 +97,18 @@ export function containerOptions(spec: ContainerSpec): Docker.ContainerCreateOpt
   };
 }
 
-/** Creates and starts; what could not start is removed. `onLog` hears stdout and stderr. */
+/** Creates and, when its walls stand, starts; what could not start is removed. `onLog` hears stdout and stderr. */
 export async function startContainer(
   engine: Engine,
   spec: ContainerSpec,
+  walls: Promise<void>,
   onLog: (chunk: Buffer) => void,
 ): Promise<Container> {
-  const container = await engine.createContainer(containerOptions(spec));
+  const [created, walled] = await Promise.allSettled([engine.createContainer(containerOptions(spec)), walls]);
+  if (created.status === 'rejected') throw created.reason;
+  const container = created.value;
   try {
+    if (walled.status === 'rejected') throw walled.reason;
     await container.start();
   } catch (error) {
     await ignoringAbsence(container.remove({ force: true }));

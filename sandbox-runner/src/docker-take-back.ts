@@ -2,7 +2,8 @@ import type { Engine } from './docker.ts';
 import type { Cleanup } from './docker-cleanup.ts';
 import { attachContainer, type Container } from './docker-containers.ts';
 import type { Firewall } from './docker-firewall.ts';
-import { findNetwork, type RunNetwork, removeNetwork } from './docker-networks.ts';
+import type { NetworkPool } from './docker-network-pool.ts';
+import { findNetwork, type RunNetwork } from './docker-networks.ts';
 import type { Gateway } from './gateway/gateway.ts';
 
 /** A living container of an earlier process of this runner, and where it looks for its gateway. */
@@ -27,9 +28,9 @@ export async function findCell(
   ];
   const [listed] = await engine.listContainers({ filters: { label, status: ['running'] } });
   if (!listed) return null;
-  const { Name, Image, Config } = await engine.getContainer(listed.Id).inspect();
+  const { Name, Image, Config, HostConfig } = await engine.getContainer(listed.Id).inspect();
   const name = Name.replace(/^\//, '');
-  const network = await findNetwork(engine, name);
+  const network = await findNetwork(engine, HostConfig.NetworkMode ?? '');
   const address = Config.Env.find((line) => line.startsWith('DOGWATCH_GATEWAY='))?.split('=')[1] ?? '';
   if (!network || !URL.canParse(address)) return null;
   return { id: listed.Id, name, image: Image, network, port: Number(new URL(address).port) };
@@ -38,6 +39,7 @@ export async function findCell(
 /** Opens the gateway where the container looks for it; whatever happens, all of the cell is in `cleanup`. */
 export async function reopenCell(
   engine: Engine,
+  networks: NetworkPool,
   firewall: Firewall,
   { id, name, network, port }: FoundCell,
   listen: (host: string, port: number) => Promise<{ gateway: Gateway; close: () => Promise<void> }>,
@@ -45,7 +47,8 @@ export async function reopenCell(
   cleanup: Cleanup,
 ): Promise<Container> {
   const found = engine.getContainer(id);
-  cleanup.add(() => removeNetwork(engine, network.id));
+  networks.adopt(network);
+  cleanup.add(() => networks.release(network));
   cleanup.add(() => firewall.forget(network.bridge));
   cleanup.add(async () => {
     await found.remove({ force: true, v: true }).catch(() => undefined);

@@ -31,6 +31,9 @@ const exists = (kind: string, name: string) =>
     () => false,
   );
 
+const networkOf = (container: string) =>
+  docker('inspect', '--format', '{{.HostConfig.NetworkMode}}', container);
+
 export async function startRootProcess(container: string): Promise<void> {
   await docker('exec', '--detach', '--user', '0:0', container, ...ROOT_PROCESS.split(' '));
 }
@@ -94,6 +97,7 @@ export async function outliveRun(stage: Stage): Promise<Row[]> {
     (await run('iptables', ['-S', 'DOGWATCH'])).stdout.includes(cell.gateway.host);
   const ruleBefore = await bridgeRules();
   const containerBefore = await exists('container', cell.container);
+  const networkOfRun = await networkOf(cell.container);
   await cell.sandbox.kill('canceled');
   await cell.sandbox.ended;
   const next = await stage.openCell();
@@ -106,7 +110,7 @@ export async function outliveRun(stage: Stage): Promise<Row[]> {
   });
   const still = await lives(`^sleep ${mark}`);
   const container = await exists('container', cell.container);
-  const network = await exists('network', cell.container);
+  const network = await exists('network', networkOfRun);
   const rule = await bridgeRules();
   return [
     row(
@@ -153,13 +157,14 @@ export async function killRunner(stage: Stage): Promise<Row> {
   child.kill('SIGKILL');
   await new Promise((next) => child.once('exit', next));
   const livedOn = await exists('container', container);
+  const network = await networkOf(container);
   const reaped = await stage.reapOrphans();
-  const gone = !(await exists('container', container)) && !(await exists('network', container));
+  const gone = !(await exists('container', container)) && !(await exists('network', network));
   return {
     area: 'machine',
     title: 'a container whose runner was killed',
     as: 'user',
-    blocked: gone && reaped.includes(container),
+    blocked: gone && reaped.includes(container) && reaped.includes(network),
     detail: gone ? 'removed at the next start' : 'still there',
     control: { ok: livedOn, detail: livedOn ? 'it outlived its runner' : 'it was gone before' },
   };

@@ -64,8 +64,10 @@ export class Reporter {
 
   #wakeWithin(delayMs: number): void {
     if (this.#closed) return;
-    const dueAtMs = this.#deps.leaseClock.nowMs() + delayMs;
-    if (this.#timer && dueAtMs >= this.#dueAtMs) return;
+    const nowMs = this.#deps.leaseClock.nowMs();
+    const dueAtMs = nowMs + delayMs;
+    // A timer that is overdue by the clock says nothing about when it will fire: it counts by another one.
+    if (this.#timer && this.#dueAtMs > nowMs && dueAtMs >= this.#dueAtMs) return;
     if (this.#timer) clearTimeout(this.#timer);
     this.#dueAtMs = dueAtMs;
     this.#timer = setTimeout(() => {

@@ -27,7 +27,7 @@ export const FAKE_USAGE = {
 };
 
 /** Speaks just enough of `POST /v1/messages` to lead each session through the same fixed turns; the last one repeats. */
-export async function fakeMessagesApi(turns: Turn[], mainModel: string) {
+export async function fakeMessagesApi(turns: Turn[], mainModel: string, host = '127.0.0.1') {
   const seen: SeenRequest[] = [];
   const server = createServer((incoming, answer) => {
     const chunks: Buffer[] = [];
@@ -83,9 +83,9 @@ export async function fakeMessagesApi(turns: Turn[], mainModel: string) {
       answer.end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     seen,
     async close() {
       server.closeAllConnections();
