@@ -28,6 +28,8 @@ export interface Actors {
   runners: {
     /** Kills the runner on which Cody is at work; gives it once it is gone. */
     loseTheOneAtWork(): Promise<DemoRunner>;
+    /** Stops everything while Cody works, sees that no container is left, and lets it go on. */
+    stopAllAtWork(): Promise<void>;
     /** Starts it again, and waits until nothing of what it had begun is left. */
     comesBackAndTidies(runner: DemoRunner): Promise<void>;
   };

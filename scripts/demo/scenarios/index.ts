@@ -149,4 +149,17 @@ export const scenarios: Record<ScenarioName, Scenario> = {
       await operator.runs('reconcile');
     },
   },
+  stop: {
+    title:
+      'Everything is stopped in the middle of a fix: no session is left; after a resume the work goes on',
+    defect: 'main',
+    branch: 'main',
+    ...PIPELINE,
+    expectedStatus: 'resolved',
+    expectedMessages: [detected, prReady, resolved],
+    async play({ operator, runners }) {
+      await runners.stopAllAtWork();
+      await operator.approvesNext();
+    },
+  },
 };

@@ -8,6 +8,7 @@ export const scenarioNames = [
   'approval',
   'failover',
   'no-hooks',
+  'stop',
 ] as const;
 
 export type ScenarioName = (typeof scenarioNames)[number];
