@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import type { Build } from '../../twins/azure-devops/index.ts';
 import type { HostTwin } from '../../twins/hosts/index.ts';
-import { CHATS, OPERATOR } from './chats.ts';
+import { CHATS, type ChatName, OPERATOR } from './chats.ts';
 import { type DefectPatch, subjectOf } from './defect-patch.ts';
 import type { DemoRunner } from './runners.ts';
 import { defectFile } from './source-repository.ts';
 import type { Stage } from './stage.ts';
 import { type HookActors, runSchedule, stageHooks } from './stage-hooks.ts';
 import { stageRunners } from './stage-runners.ts';
+import { tellWhoWorks } from './steering.ts';
 import type { Terminal } from './terminal.ts';
 import { until } from './until.ts';
 
@@ -20,6 +21,8 @@ export interface Actors {
   operator: {
     /** Presses Approve under the next message that asks for it. */
     approvesNext(): Promise<void>;
+    /** Writes in the chat of an agent whose session is going on; resolves when its model has read it. */
+    tellsWhoWorks(group: ChatName, text: string): Promise<void>;
     /** Gives a task to a group's agent. */
     asks(group: string, text: string): Promise<void>;
     /** Runs a schedule now, to its end. */
@@ -91,6 +94,7 @@ export function createActors(
         });
         if (!outcome.ok) throw new Error(`the button could not be pressed: ${outcome.message}`);
       },
+      tellsWhoWorks: (group, text) => tellWhoWorks({ stage, terminal, timeoutMs, over }, group, text),
       async asks(group, text) {
         terminal.line('Jan', `asks ${group}: ${text}`);
         await stage.api.send('POST', `/api/groups/${group}/tasks`, { text });

@@ -90,6 +90,17 @@ export const scenarios: Record<ScenarioName, Scenario> = {
       await operator.approvesNext();
     },
   },
+  steer: {
+    title: 'A message to Cody while he works: his running session reads it next',
+    defect: 'branch',
+    branch: 'feature/promo-dates',
+    ...PIPELINE,
+    expectedStatus: 'resolved',
+    expectedMessages: [detected, fixPushed, resolved],
+    async play({ operator }) {
+      await operator.tellsWhoWorks('cody', 'Leave the zones alone: I am rewriting them.');
+    },
+  },
   approval: {
     title: 'A command that cannot be undone: Sam asks, a person permits exactly it, it is done once',
     defect: null,

@@ -5,6 +5,7 @@ export const scenarioNames = [
   'escalate',
   'environment',
   'lint',
+  'steer',
   'approval',
   'failover',
   'no-hooks',

@@ -5,13 +5,16 @@ import { jsonReply } from '../../shared/twin-server.ts';
 import { createPromptCache } from '../usage/prompt-cache.ts';
 import { promptSegments } from '../usage/segments.ts';
 import { createUsageBook, type UsageTotals } from '../usage/totals.ts';
-import type { MessageReply } from '../wire/messages.ts';
+import { type Message, type MessageReply, textOf } from '../wire/messages.ts';
 import { formatEvent, streamEvents } from '../wire/sse.ts';
 import { composeReply } from './compose-reply.ts';
 import { ApiError, errorReply } from './errors.ts';
 import { newId } from './ids.ts';
 import { describeModel, findModel, type Model, models } from './models.ts';
 import { parseRequest } from './parse-request.ts';
+
+/** Kept of each request's newest text. */
+const TOLD_CHARS = 4_000;
 
 export type RouteOptions = { apiKey: string | undefined; latencyMs: number; now: () => number };
 
@@ -68,6 +71,7 @@ export function createRoutes(options: RouteOptions): Routes {
     if (options.latencyMs > 0) await sleep(options.latencyMs);
     book.add(parsed.model, reply.usage);
     Object.assign(request.notes, { model: parsed.model, stream: parsed.stream, usage: reply.usage });
+    request.notes.told = newestText(parsed.messages).slice(-TOLD_CHARS);
     request.notes.content = reply.content.map((block) => (block.type === 'text' ? 'text' : block.name));
     if (!parsed.stream) return jsonReply(200, reply);
     await stream(response, reply, requestId);
@@ -82,6 +86,15 @@ export function createRoutes(options: RouteOptions): Routes {
   }
 
   return { handle, usageTotals: book.totals };
+}
+
+/** What the model had not read before: all that follows its last reply. */
+function newestText(messages: readonly Message[]): string {
+  const last = messages.findLastIndex(({ role }) => role === 'assistant');
+  return messages
+    .slice(last + 1)
+    .map(({ content }) => textOf(content))
+    .join('\n');
 }
 
 function checkHeaders(request: TwinRequest, apiKey: string | undefined): void {

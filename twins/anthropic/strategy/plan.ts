@@ -22,7 +22,10 @@ export function replay<T>(plan: Plan<T>, outcomes: readonly ToolOutcome[]): Next
   return step.done ? { done: true, value: step.value } : { done: false, call: step.value };
 }
 
-/** The outcomes of all tool calls in the conversation, in the order of the calls. */
+/** A call that was held back so that a message is read first. */
+const HELD_BACK = /read this before it goes out/;
+
+/** The outcomes of all tool calls in the conversation, in the order of the calls; what was held back is called again. */
 export function recordedOutcomes(messages: readonly Message[]): ToolOutcome[] {
   const results = new Map<string, ContentBlock>();
   for (const message of messages) {
@@ -36,5 +39,6 @@ export function recordedOutcomes(messages: readonly Message[]): ToolOutcome[] {
     .flatMap((block) => {
       const result = results.get(String(block.id));
       return result ? [{ text: textOf(result.content), isError: result.is_error === true }] : [];
-    });
+    })
+    .filter(({ text, isError }) => !(isError && HELD_BACK.test(text)));
 }
