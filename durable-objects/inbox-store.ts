@@ -8,13 +8,23 @@ import { migrate } from './migrate.ts';
 import { Outbox } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
-import type { InboxRpc } from './rpc.ts';
+import type { InboxAnswer, InboxRpc } from './rpc.ts';
 import type { Sql, SqlValue } from './sql.ts';
 import { Subjects } from './subjects.ts';
 
 export type InboxEvent = Parameters<InboxRpc['accept']>[0];
 export type InboxAction = Parameters<InboxRpc['audit']>[0];
 type EventStatus = 'accepted' | 'dead' | Delivered['status'];
+
+/** Senders that come again when told to, and that may send thousands. */
+const OF_MACHINES: readonly InboxEvent['source'][] = ['azure-devops', 'github'];
+/**
+ * Undelivered events of one shard. At a few deliveries a second more would be told of too late, and a sender
+ * that is asked to wait keeps its events as well as we would.
+ */
+const MAX_BACKLOG = 2_000;
+/** Due since ever: a person's word goes before all that machines tell. */
+const FIRST = 0;
 
 /** Payloads that say who sent them. */
 const NAMES_PEOPLE: readonly string[] = ['operator_text', 'decision'];
@@ -67,8 +77,10 @@ export class InboxStore {
     this.#subjects = new Subjects(sql);
   }
 
-  accept(event: InboxEvent): 'accepted' | 'duplicate' | 'refused' {
+  accept(event: InboxEvent): InboxAnswer {
     if (this.#isKnown(event.id)) return 'duplicate';
+    const isOfMachine = OF_MACHINES.includes(event.source);
+    if (isOfMachine && this.outbox.hasMoreThan(MAX_BACKLOG)) return 'busy';
     const status: 'refused' | 'accepted' = event.payload === null ? 'refused' : 'accepted';
     this.#transaction(() => {
       this.#sql.run(
@@ -86,7 +98,10 @@ export class InboxStore {
         event.bodyArtifact?.sha256 ?? null,
       );
       if (status === 'accepted')
-        this.outbox.add({ key: event.id, kind: 'deliver', lane: null, body: event.id }, event.receivedAt);
+        this.outbox.add(
+          { key: event.id, kind: 'deliver', lane: null, body: event.id },
+          isOfMachine ? event.receivedAt : FIRST,
+        );
       const { id, source, delivery, type, receivedAt, refusedBecause: reason } = event;
       const bodyArtifact = event.bodyArtifact?.sha256 ?? null;
       const row = { id, source, delivery, type, received_at: receivedAt, status, target: null, reason };

@@ -1,11 +1,13 @@
 import { env, runInDurableObject } from 'cloudflare:test';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { findFault } from '../core/journal/hash-chain.ts';
 import { type AzureWorld, azureDevOps, buildJson } from '../workers/test/azure-devops.ts';
 import { migrateDatabase } from '../workers/test/database.ts';
 import { Outside, until } from '../workers/test/outside.ts';
+import { type InboxEvent, InboxStore } from './inbox-store.ts';
 import { sha256Hex } from './journal.ts';
 import type { InboxRpc } from './rpc.ts';
+import { sqlOf } from './sql.ts';
 
 let outside: Outside;
 let world: AzureWorld;
@@ -105,5 +107,28 @@ describe('the Inbox', () => {
     expect(rows.map(({ actor }) => actor)).toEqual(['azure-devops', 'operator']);
     const links = rows.map(({ data, ...link }) => ({ ...link, content: JSON.parse(data) as unknown }));
     expect(findFault(links, sha256Hex)).toBeNull();
+  });
+});
+
+test('a shard with too much to do keeps no more of what machines send, and a person goes first', async () => {
+  await runInDurableObject(env.INBOX.getByName('inbox-backlog'), async (_, state) => {
+    const store = new InboxStore(sqlOf(state.storage), 'inbox-backlog', () => {});
+    const of = (id: string, source: 'azure-devops' | 'telegram'): InboxEvent => ({
+      id,
+      source,
+      delivery: id,
+      type: 'x',
+      receivedAt: 1_000,
+      payload: { kind: 'push', project: { name: 'shop', id: null }, repository: null },
+      refusedBecause: null,
+      body: null,
+      bodyArtifact: null,
+    });
+    for (let n = 0; n <= 2_000; n++) expect(store.accept(of(`evt_${n}`, 'azure-devops'))).toBe('accepted');
+    expect(store.accept(of('evt_more', 'azure-devops'))).toBe('busy');
+    expect(store.accept(of('evt_7', 'azure-devops'))).toBe('duplicate');
+    expect(store.accept(of('evt_person', 'telegram'))).toBe('accepted');
+    expect(store.outbox.due(2_000, 1).map(({ key }) => key)).toEqual(['evt_person']);
+    await state.storage.deleteAlarm();
   });
 });

@@ -7,7 +7,7 @@ import { type InboxAction, type InboxEvent, InboxStore } from './inbox-store.ts'
 import type { OutboxItem } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { Upkeep } from './outbox-upkeep.ts';
-import type { InboxRpc } from './rpc.ts';
+import type { InboxAnswer, InboxRpc } from './rpc.ts';
 import { sqlOf } from './sql.ts';
 
 /** One shard of what arrives: committed first, then delivered at once; its alarm catches a crash between. */
@@ -32,7 +32,7 @@ export class Inbox extends DurableObject<Env> implements InboxRpc {
     void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
   }
 
-  async accept(event: InboxEvent): Promise<{ status: 'accepted' | 'duplicate' | 'refused' }> {
+  async accept(event: InboxEvent): Promise<{ status: InboxAnswer }> {
     const status = this.#store.accept(event);
     this.#upkeep.start();
     return { status };

@@ -127,6 +127,11 @@ export class Outbox {
     return row ? itemOf(row) : null;
   }
 
+  /** Whether more than `limit` items wait. */
+  hasMoreThan(limit: number): boolean {
+    return this.#sql.all(`SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1 OFFSET ?`, limit).length > 0;
+  }
+
   items(): OutboxItem[] {
     return this.#sql.all<OutboxRow>('SELECT * FROM outbox ORDER BY n').map(itemOf);
   }

@@ -23,6 +23,9 @@ export interface BackedUpRpc {
   backup(order: BackupOrder): Promise<BackupAnswer>;
 }
 
+/** `busy`: nothing was kept; the sender is to come again. */
+export type InboxAnswer = 'accepted' | 'duplicate' | 'refused' | 'busy';
+
 export interface InboxRpc extends BackedUpRpc {
   /** Commits the event; after this a 2xx may be sent. `delivery` is the sender's id of the event. */
   accept(event: {
@@ -37,7 +40,7 @@ export interface InboxRpc extends BackedUpRpc {
     /** The body as received, when under 256 KB; else `bodyArtifact`. */
     body: string | null;
     bodyArtifact: Artifact | null;
-  }): Promise<{ status: 'accepted' | 'duplicate' | 'refused' }>;
+  }): Promise<{ status: InboxAnswer }>;
   /** Puts an action of the Worker itself (a refused sender, an operator's command) on this shard's audit chain. */
   audit(action: {
     at: number;

@@ -1,7 +1,8 @@
-import type { InboxRpc, Source } from '../../durable-objects/rpc.ts';
+import type { InboxAnswer, InboxRpc, Source } from '../../durable-objects/rpc.ts';
 import { inboxShard } from '../../durable-objects/stubs.ts';
 import { INLINE_LIMIT_BYTES, putArtifact } from '../artifacts.ts';
 import type { Env } from '../env.ts';
+import { Refusal } from '../problems.ts';
 import { eventIdOf, shardOf } from './event-ids.ts';
 import type { InboxPayload } from './inbox-event.ts';
 
@@ -19,7 +20,7 @@ export interface Incoming {
 
 export interface Accepted {
   event: string;
-  status: Awaited<ReturnType<InboxRpc['accept']>>['status'];
+  status: Exclude<InboxAnswer, 'busy'>;
 }
 
 /** Commits an event in its Inbox; when this returns, it survives a crash. Large bodies go to R2 first. */
@@ -39,6 +40,7 @@ export async function acceptEvent(env: Env, incoming: Incoming): Promise<Accepte
     body: isLarge ? null : incoming.body,
     bodyArtifact: artifact,
   });
+  if (status === 'busy') throw new Refusal('unavailable', 'too many events wait; send it again later');
   return { event, status };
 }
 

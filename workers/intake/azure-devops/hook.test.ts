@@ -103,6 +103,20 @@ describe('the Azure DevOps hook', () => {
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
+  it('answers 503 with Retry-After when a shard has too much to do', async () => {
+    const { default: worker } = await import('../../index.ts');
+    const request = new Request('https://dogwatch.test/hooks/azure-devops', {
+      method: 'POST',
+      headers: { 'x-webhook-secret': 'hook-new' },
+      body: JSON.stringify(buildHook('33333333-0000-4000-8000-000000000002', 5)),
+    }) as Request<unknown, IncomingRequestCfProperties>;
+    const INBOX = { getByName: () => ({ accept: async () => ({ status: 'busy' }) }) };
+    const busy = { ...(env as Env), INBOX: INBOX as unknown as DurableObjectNamespace };
+    const response = await worker.fetch(request, busy, {} as ExecutionContext);
+    expect(response.status).toBe(503);
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
   it('starts an incident for a failed build, from what the API says and not from the payload', async () => {
     world.builds.push(buildJson({ id: 101, ref: 'refs/heads/topic/one' }));
     const hook = buildHook('44444444-0000-4000-8000-000000000001', 101, {
