@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FailedStep, FixTarget } from '../../../core/contracts/run.ts';
@@ -41,6 +42,9 @@ beforeAll(() => {
   base = working.commit({
     ...FAULTY,
     'scripts/run.sh': { executable: '#!/bin/sh\n' },
+    'azure-pipelines.yml': 'extends:\n  template: /steps/lint.yml # ours\n',
+    'steps/lint.yml': 'steps:\n  - template: nested/deep.yml\n  - template: other.yml@elsewhere\n',
+    '.github/workflows/ci.yml': 'steps:\n  - uses: ./actions/setup\n  - uses: actions/checkout@v4\n',
     'package-lock.json': LOCK({
       '': {},
       'node_modules/left': { resolved: 'https://registry.example/left.tgz' },
@@ -114,14 +118,34 @@ describe('a fix', () => {
     ['file_too_large', 'src/data.js', `// ${'x'.repeat(1_100_000)}\n`],
     ['strange_path', 'src/a\tb.js', 'x\n'],
     ['strange_path', 'src/a\\b.js', 'x\n'],
+    ['strange_path', 'src/a\u200bb.js', 'x\n'],
+    ['strange_path', 'src/a\u202ejs.txt', 'x\n'],
+    ['strange_path', 'src/caf\u0065\u0301.js', 'x\n'],
+    ['strange_path,path_collision', 'src/total.js.', 'x\n'],
+    ['strange_path,path_collision', 'src/total.js::$DATA', 'x\n'],
+    ['path_collision', 'src/Total.js', 'x\n'],
+    ['path_collision', 'SRC/TOTAL.js', 'x\n'],
+    ['path_collision', 'src/\uff54otal.js', 'x\n'],
+    ['path_collision,forbidden_path', '.\uff47ithub/workflows/ci.yml', 'on: push\n'],
+    ['path_collision,forbidden_path', 'AZURE-PIPELINES.YML', 'steps: []\n'],
+    ['forbidden_path', 'steps/lint.yml', 'steps: []\n'],
+    ['forbidden_path', 'steps/nested/deep.yml', 'steps: []\n'],
+    ['forbidden_path', 'actions/setup/action.yml', 'runs: {}\n'],
+    ['forbidden_path', '.gitmodules', '[submodule "x"]\n'],
+    [
+      'lfs_pointer',
+      'src/data.csv',
+      `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 9\n`,
+    ],
+    ['binary_file', 'src/tool.wasm', '\0asm\u0001\0\0\0'],
     ['secret', 'src/key.js', `const pem = \`-----BEGIN ${'RSA PRIVATE'} KEY-----\`;\n`],
     ['secret', 'src/key.js', `const key = '${'sk-ant'}-api03-${'a1B2c3D4'.repeat(5)}';\n`],
     ['secret', 'src/key.js', `const key = '${'AKIA'}ABCDEFGHIJKLMNOP';\n`],
     ['secret', 'src/key.js', `const key = '${'ghp'}_${'a1B2c3D4e5'.repeat(4)}';\n`],
     ['secret', 'src/key.js', `const pat = "${'abcdefghijklmnopqrstuvwxyz'.repeat(2)}";\n`],
     ['test_disabled', 'test/more.test.js', "test.skip('later', () => {});\n"],
-  ])('is refused as %s for %s', async (code, path, content) => {
-    expect(await codesOf(commit({ ...REPAIR, [path]: content }))).toEqual([code]);
+  ])('is refused as %s for %s', async (codes, path, content) => {
+    expect((await codesOf(commit({ ...REPAIR, [path]: content }))).join()).toBe(codes);
   });
 
   test('is refused for a secret that a later commit takes away', async () => {
@@ -156,6 +180,52 @@ describe('a fix', () => {
       copy.git('commit', '--quiet', '-m', 'vendor');
     };
     expect(await codesOf(change)).toEqual(['submodule']);
+  });
+
+  test('is refused when it turns a pipeline file into another one', async () => {
+    const change = (copy: WorkingCopy) => {
+      copy.write(REPAIR);
+      copy.git('mv', 'azure-pipelines.yml', 'build.yml');
+      copy.commit({});
+    };
+    expect(await codesOf(change)).toEqual(['forbidden_path']);
+  });
+
+  test('is refused when only the case of a name changes, also for a while', async () => {
+    const rename = (copy: WorkingCopy) =>
+      copy.commit({
+        ...REPAIR,
+        'test/total.test.js': null,
+        'test/Total.test.js': FAULTY['test/total.test.js'] ?? null,
+      });
+    expect(await codesOf(rename)).toContain('path_collision');
+    const back = (copy: WorkingCopy) => {
+      copy.commit({ 'SRC/total.js': 'x\n' });
+      copy.commit({ ...REPAIR, 'SRC/total.js': null });
+    };
+    expect(await codesOf(back)).toEqual(['path_collision']);
+  });
+
+  test('may change a file whose name is not composed, where it stood before', async () => {
+    const first = base;
+    working.git('checkout', '--quiet', '--force', '--detach', first);
+    base = working.commit({ 'docs/caf\u0065\u0301.md': 'one\n' });
+    working.git('push', '--quiet', mirror, `${base}:refs/heads/decomposed`);
+    try {
+      expect(await codesOf(commit({ ...REPAIR, 'docs/caf\u0065\u0301.md': 'two\n' }))).toEqual([]);
+    } finally {
+      base = first;
+    }
+  });
+
+  test('is refused when what it says cannot be read within bounds', async () => {
+    const change = (copy: WorkingCopy) => {
+      copy.write(REPAIR);
+      copy.git('add', '--all');
+      writeFileSync(join(folder.path, 'message'), 'long\n'.repeat(4_000_000));
+      copy.git('commit', '--quiet', '-F', join(folder.path, 'message'));
+    };
+    expect(await codesOf(change)).toEqual(['diff_too_large']);
   });
 
   test('is refused when it touches more files than allowed', async () => {
@@ -297,7 +367,6 @@ describe('a bundle', () => {
   };
 
   test('that is no bundle, is cut, or lacks the named commit is refused', async () => {
-    const { readFileSync, writeFileSync } = await import('node:fs');
     working.git('checkout', '--quiet', '--force', '--detach', base);
     const head = working.commit(REPAIR);
     const good = working.bundle(base);
@@ -309,6 +378,37 @@ describe('a bundle', () => {
     expect(await refused(bad, head)).toBe('bundle_unreadable');
     writeFileSync(bad, readFileSync(good).subarray(0, -30));
     expect(await refused(bad, head)).toBe('bundle_unreadable');
+  });
+
+  test('brings commits only: a tag is no head, and what else it names stays behind', async () => {
+    working.git('checkout', '--quiet', '--force', '--detach', base);
+    const head = working.commit(REPAIR);
+    working.git('tag', '--force', '-a', 'v9', '-m', 'release');
+    working.git('update-ref', 'refs/heads/extra', head);
+    working.git('update-ref', `refs/replace/${base}`, head);
+    const tag = working.git('rev-parse', 'v9');
+    const path = join(folder.path, 'named.bundle');
+    working.git(
+      'bundle',
+      'create',
+      '--quiet',
+      path,
+      'v9',
+      'refs/heads/extra',
+      `refs/replace/${base}`,
+      'HEAD',
+      `^${base}`,
+    );
+    working.git('update-ref', '-d', `refs/replace/${base}`);
+    expect(await refused(path, tag)).toBe('head_missing');
+    expect(await refused(path, head)).toBe('taken');
+    const names = working.git(
+      '--git-dir',
+      join(folder.path, 'bad.git'),
+      'for-each-ref',
+      '--format=%(refname)',
+    );
+    expect(names).toBe('refs/heads/fix');
   });
 
   test('with a tree that holds a .git entry is refused by its objects', async () => {

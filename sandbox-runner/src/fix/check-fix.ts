@@ -1,7 +1,9 @@
 import { checkBranch } from './checks/branch.ts';
 import { checkHistory, checkIdentity, checkNotEmpty } from './checks/commits.ts';
+import { checkBinaries, checkLfsPointers } from './checks/contents.ts';
 import { checkDependencies } from './checks/dependencies.ts';
 import { checkFileCount, checkModes, checkPaths, checkSizes } from './checks/files.ts';
+import { checkCollisions, checkNames } from './checks/names.ts';
 import { checkSecrets } from './checks/secrets.ts';
 import { checkScripts, checkTestsKept } from './checks/weakening.ts';
 import type { Check, FixUnderCheck } from './fix-under-check.ts';
@@ -13,9 +15,13 @@ const CHECKS: readonly Check[] = [
   checkIdentity,
   checkNotEmpty,
   checkFileCount,
+  checkNames,
+  checkCollisions,
   checkPaths,
   checkModes,
   checkSizes,
+  checkLfsPointers,
+  checkBinaries,
   checkDependencies,
   checkScripts,
   checkTestsKept,

@@ -28,6 +28,10 @@ export interface FixUnderCheck {
   net: (Change & LineCount)[];
   /** Every change of every commit in between: what is pushed is the history, too. */
   history: Change[];
+  /** Every path of the base. */
+  basePaths: readonly string[];
+  /** Patterns of what the base's pipelines take in. */
+  pipelineParts: readonly string[];
   blobSizes: ReadonlyMap<string, number>;
   /** Lines of every commit in between. */
   historyLines: PatchLine[];

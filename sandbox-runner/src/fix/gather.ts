@@ -1,9 +1,10 @@
 import type { FailedStep, FixTarget } from '../../../core/contracts/run.ts';
-import { git, gitText, isAncestor, readBlob, runGit } from '../git/git.ts';
+import { GitError, git, gitText, isAncestor, readBlob, runGit } from '../git/git.ts';
 import { parseLineCounts, parseRawDiff } from './changes.ts';
 import { earlierTexts } from './earlier-texts.ts';
 import type { FileVersions, FixCommit, FixUnderCheck } from './fix-under-check.ts';
 import { parsePatch } from './patch.ts';
+import { pipelineParts } from './pipeline-parts.ts';
 import { type Refusal, refusal } from './refusal.ts';
 
 export type Gathered = { ok: true; fix: FixUnderCheck } | { ok: false; refusal: Refusal };
@@ -11,6 +12,8 @@ export type Gathered = { ok: true; fix: FixUnderCheck } | { ok: false; refusal: 
 /** A repair has a few commits; a history of hundreds is something else. */
 const MAX_COMMITS = 50;
 export const MAX_DIFF_BYTES = 2 * 1_024 * 1_024;
+/** Names of all files of a very large repository. */
+const MAX_TREE_BYTES = 128 * 1_024 * 1_024;
 const MANIFEST = /(^|\/)(package|package-lock|npm-shrinkwrap)\.json$/;
 
 const PLAIN_DIFF = ['--no-renames', '--no-ext-diff', '--no-textconv', '--text', '--no-color'];
@@ -58,15 +61,28 @@ async function readVersions(gitDir: string, base: string, head: string, path: st
   return { path, before: before?.toString('utf8') ?? null, after: after?.toString('utf8') ?? null };
 }
 
-/** Reads what the checks need, and refuses what cannot be read within bounds. Blob contents come last. */
-export async function gatherFix(options: {
+interface GatherOptions {
   gitDir: string;
   head: string;
   target: FixTarget;
   step: FailedStep;
   identity: { name: string; email: string };
   redact: (text: string) => string;
-}): Promise<Gathered> {
+}
+
+/** Reads what the checks need, and refuses what cannot be read within bounds. */
+export async function gatherFix(options: GatherOptions): Promise<Gathered> {
+  try {
+    return await gather(options);
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    const reason = 'Git cannot read the commits within the bounds of time and size. Make a smaller change.';
+    return { ok: false, refusal: refusal('diff_too_large', reason) };
+  }
+}
+
+/** Blob contents come last. */
+async function gather(options: GatherOptions): Promise<Gathered> {
   const { gitDir, head, target } = options;
   const refuse = (...why: Parameters<typeof refusal>): Gathered => ({ ok: false, refusal: refusal(...why) });
   const { base } = target;
@@ -106,6 +122,12 @@ export async function gatherFix(options: {
   if (netPatch.exitCode !== 0 || historyPatch.exitCode !== 0)
     return refuse('diff_too_large', 'The difference to the base is too large to be checked.');
 
+  const basePaths = (
+    await git(['ls-tree', '-r', '-z', '--name-only', base], { gitDir, maxOutputBytes: MAX_TREE_BYTES })
+  )
+    .toString('utf8')
+    .split('\0')
+    .filter((path) => path !== '');
   const changed = net.filter(({ status }) => status === 'modified').map(({ path }) => path);
   return {
     ok: true,
@@ -120,6 +142,8 @@ export async function gatherFix(options: {
         ...(counts.get(change.path) ?? { additions: 0, deletions: 0 }),
       })),
       history,
+      basePaths,
+      pipelineParts: await pipelineParts(gitDir, base, basePaths),
       blobSizes,
       historyLines: parsePatch(historyPatch.stdout.toString('utf8')),
       netLines: parsePatch(netPatch.stdout.toString('utf8')),

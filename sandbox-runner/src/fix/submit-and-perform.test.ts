@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { IntentOutcome, PushFix, PushFixIntent } from '../../../core/contracts/intents.ts';
@@ -254,6 +254,47 @@ describe('performing an intent', () => {
     });
     expect(tip('refs/heads/fix/ci-1')).toBe(intent.body.commit);
     expect(tip('refs/heads/main')).toBe(base);
+  });
+
+  test('runs nothing that came with the work: hooks, filters, helpers', async () => {
+    const intent = await accepted();
+    const mark = join(folder.path, 'it-ran');
+    const trap = `touch ${mark}`;
+    for (const [name, value] of Object.entries({
+      'core.sshCommand': trap,
+      'core.pager': trap,
+      'diff.external': trap,
+      'filter.trap.clean': `${trap}; cat`,
+      'filter.trap.smudge': `${trap}; cat`,
+      'diff.trap.textconv': trap,
+      'gpg.program': trap,
+      'credential.helper': `!${trap}`,
+      'uploadpack.packObjectsHook': trap,
+    }))
+      working.git('config', name, value);
+    const hooks = join(working.path, '.git/hooks');
+    mkdirSync(hooks, { recursive: true });
+    for (const hook of ['pre-push', 'post-update', 'reference-transaction', 'pre-receive', 'post-checkout'])
+      writeFileSync(join(hooks, hook), `#!/bin/sh\n${trap}\n`, { mode: 0o755 });
+    writeFileSync(join(working.path, '.git/info/attributes'), '* filter=trap diff=trap\n');
+    rmSync(mark, { force: true });
+    expect(code(await performer()(ask(intent)))).toBe('performed');
+    expect(existsSync(mark)).toBe(false);
+    // The traps are good ones: the agent's own Git falls into them.
+    working.git('checkout', '--quiet', '--detach', base);
+    expect(existsSync(mark)).toBe(true);
+  });
+
+  test('moves one branch and nothing else: no tag, no other ref', async () => {
+    const before = working.git('ls-remote', host.bare);
+    const intent = await accepted();
+    working.git('tag', '-a', 'v1', '-m', 'release', intent.body.commit);
+    expect(code(await performer()(ask(intent)))).toBe('performed');
+    const added = working
+      .git('ls-remote', host.bare)
+      .split('\n')
+      .filter((line) => !before.includes(line));
+    expect(added).toEqual([`${intent.body.commit}\trefs/heads/fix/ci-1`]);
   });
 
   test('twice gives one answer, also after a restart and when the branch has gone on', async () => {

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { git, gitText, hasCommit, runGit } from '../git/git.ts';
+import { git, gitText, runGit } from '../git/git.ts';
 import { MAX_BUNDLE_BYTES, parseBundle } from './bundle.ts';
 import { type Refusal, refusal } from './refusal.ts';
 
@@ -44,11 +44,15 @@ export async function takeIn(options: {
   );
   if (indexed.exitCode !== 0)
     return refuse('bundle_unreadable', `Git refuses the objects: ${indexed.stderr.trim().slice(-500)}`);
-  if (!bundle.refs.includes(options.head) || !(await hasCommit(gitDir, options.head)))
+  if (!bundle.refs.includes(options.head) || !(await isCommit(gitDir, options.head)))
     return refuse('head_missing', `The bundle does not hold the commit ${options.head}.`);
   await git(['update-ref', 'refs/heads/fix', options.head], { gitDir });
   return { ok: true, gitDir };
 }
+
+/** A tag that leads to a commit is none. */
+const isCommit = async (gitDir: string, id: string): Promise<boolean> =>
+  (await runGit(['cat-file', '-t', id], { gitDir })).stdout.toString('utf8').trim() === 'commit';
 
 /** A bundle of exactly the commits that were checked, made by us. */
 export async function packFix(gitDir: string, base: string, path: string): Promise<Buffer> {

@@ -36,6 +36,8 @@ export class GitError extends Error {
 /** Nothing of a repository, a user or a machine may add behaviour to the Git that we run. */
 const FIXED_CONFIG = {
   'core.hooksPath': '/dev/null',
+  'core.attributesFile': '/dev/null',
+  'push.followTags': 'false',
   'core.fsmonitor': 'false',
   'core.bigFileThreshold': '10m',
   'core.quotePath': 'false',

@@ -2,6 +2,7 @@ import type { Check } from '../fix-under-check.ts';
 import { MAX_DIFF_BYTES } from '../gather.ts';
 import { matchesPattern } from '../path-patterns.ts';
 import { refusal, some } from '../refusal.ts';
+import { foldedPath } from './names.ts';
 
 const MAX_FILE_BYTES = 1_024 * 1_024;
 
@@ -36,25 +37,17 @@ export const checkFileCount: Check = ({ net, target }) =>
     ? []
     : [refusal('too_many_files', `${net.length} files changed; at most ${target.maxFiles} are taken.`)];
 
-export const checkPaths: Check = ({ history, target }) => {
-  const paths = [...new Set(history.map(({ path }) => path))];
-  const strange = paths.filter(
-    (path) => !/^[^\p{Cc}\\"\uFFFD]{1,300}$/u.test(path) || /(^|\/)\.{1,2}(\/|$)/.test(path),
+export const checkPaths: Check = ({ history, target, pipelineParts }) => {
+  const patterns = [...ALWAYS_FORBIDDEN, ...pipelineParts, ...target.forbiddenPaths];
+  const forbidden = [...new Set(history.map(({ path }) => path))].filter((path) =>
+    patterns.some((pattern) => matchesPattern(path, pattern) || matchesPattern(foldedPath(path), pattern)),
   );
-  const patterns = [...ALWAYS_FORBIDDEN, ...target.forbiddenPaths];
-  const forbidden = paths.filter((path) => patterns.some((pattern) => matchesPattern(path, pattern)));
+  if (forbidden.length === 0) return [];
   return [
-    ...(strange.length > 0
-      ? [refusal('strange_path', `Names not taken: ${JSON.stringify(some(strange, 5))}.`)]
-      : []),
-    ...(forbidden.length > 0
-      ? [
-          refusal(
-            'forbidden_path',
-            `These files need a permission of their own, in every commit: ${some(forbidden)}. Leave them as they are.`,
-          ),
-        ]
-      : []),
+    refusal(
+      'forbidden_path',
+      `These files need a permission of their own, in every commit: ${some(forbidden)}. Leave them as they are.`,
+    ),
   ];
 };
 
