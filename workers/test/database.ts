@@ -8,13 +8,17 @@ declare global {
 
 const files = import.meta.glob('../../migrations/*.sql', { query: '?raw', import: 'default', eager: true });
 
-/** Brings the test database to what `migrations/` says. */
-export async function migrateDatabase(): Promise<void> {
-  const migrations = Object.entries(files)
+/** `migrations/`, in order. */
+export function d1Migrations(): { name: string; queries: string[] }[] {
+  return Object.entries(files)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, sql]) => ({
       name: path.split('/').at(-1) ?? path,
       queries: sql.split('--> statement-breakpoint').map((query) => query.trim()),
     }));
-  await applyD1Migrations(env.DB, migrations);
+}
+
+/** Brings the test database to what `migrations/` says. */
+export async function migrateDatabase(): Promise<void> {
+  await applyD1Migrations(env.DB, d1Migrations());
 }
