@@ -21,6 +21,12 @@ export interface RunnerStage {
   startRunner(modelUrl: string, environment?: Record<string, string>): Promise<RunnerProcess>;
   request(name: string, change?: Partial<RunRequest>): RunRequest;
   put(runner: RunnerProcess, request: RunRequest): Promise<Response>;
+  /** Asks as the Worker does. */
+  ask(runner: RunnerProcess, method: string, path: string, value?: unknown): Promise<Response>;
+  /** As a crash or `kill -9` does. */
+  kill(runner: RunnerProcess): Promise<void>;
+  /** What runs work on: a bare repository, and its commits. */
+  repository: { bare: string; commits: string[] };
   /** A message of the operator for the session of a request. */
   say(runner: RunnerProcess, request: RunRequest, id: string, text: string): Promise<Response>;
   /** Containers of this stage's runners, running or not. */
@@ -33,6 +39,12 @@ export interface RunnerStage {
 }
 
 const CREDENTIALS = ['anthropic', 'azure-devops-code'];
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await new Promise((done) => child.once('exit', done));
+}
 
 /** `name` keeps the containers of this stage apart from those of other runners. */
 export async function openRunnerStage(name: string): Promise<RunnerStage> {
@@ -99,6 +111,9 @@ export async function openRunnerStage(name: string): Promise<RunnerStage> {
         git.commits[1] ?? '',
       ),
     put: ({ url }, body) => askRunner(workerKeys.signingKey, url, 'PUT', `/v1/runs/${body.id}`, body),
+    ask: ({ url }, ...what) => askRunner(workerKeys.signingKey, url, ...what),
+    kill: ({ child }) => ended(child),
+    repository: git,
     say: ({ url }, { id: run, fence }, id, text) =>
       askRunner(workerKeys.signingKey, url, 'PUT', `/v1/runs/${run}/messages/${id}`, {
         id,
@@ -119,11 +134,7 @@ export async function openRunnerStage(name: string): Promise<RunnerStage> {
         )
         .join('\n'),
     async close() {
-      for (const child of processes) {
-        if (child.exitCode !== null || child.signalCode !== null) continue;
-        child.kill('SIGKILL');
-        await new Promise((done) => child.once('exit', done));
-      }
+      for (const child of processes) await ended(child);
       await removeContainers();
       for (const { Id } of await engine.listNetworks({ filters: { label } }))
         await engine.getNetwork(Id).remove();
