@@ -342,6 +342,8 @@ export interface SchedulerRpc extends BackedUpRpc {
   settle(piece: HandOver, outcome: FiringOutcome, memory: unknown): Promise<void>;
   /** The incident that took a firing over has ended. */
   ended(incident: string, outcome: FiringOutcome): Promise<void>;
+  /** Takes a text out of what came with firings. */
+  redact(text: string): Promise<void>;
   /** Puts a dead firing back into the outbox. */
   retry(key: string): Promise<boolean>;
   poke(): Promise<void>;

@@ -73,7 +73,11 @@ export class Firings {
   /** Claims of one moment wait for each other, whatever the schedule says of overlap: all were promised. */
   claim(schedule: ScheduleDefinition, claims: readonly Claim[], at: number): Claimed[] {
     const before = this.#count(schedule.id, 'going');
-    return claims.map((claim, index) => {
+    // A clock that went back may bring a due time up again.
+    const fresh = claims.filter(({ id }) => this.get(id) === null);
+    return claims.map((claim) => {
+      const index = fresh.indexOf(claim);
+      if (index < 0) return { status: 'skipped', note: 'it was claimed before' };
       const claimed = this.#place(schedule, before, index);
       this.#insert(schedule, claim, claimed, at);
       if (claimed.status === 'going') this.#handOn(claim.id, at);
@@ -84,6 +88,7 @@ export class Firings {
   /** A line for people: due times that nobody served. */
   noteMissed(schedule: ScheduleDefinition, missed: Skipped, at: number): void {
     const id = `${schedule.id}:missed:${missed.from}-${missed.to}`;
+    if (this.get(id) !== null) return;
     const note = `${missed.count ?? 'many'} due times were missed and not made good (policy ${schedule.policy})`;
     const claim: Claim = { id, cause: 'due', dueAt: missed.to, text: null };
     this.#insert(schedule, claim, { status: 'skipped', note }, at);
@@ -126,6 +131,15 @@ export class Firings {
     for (const firing of silent)
       this.#end(firing, 'failed', 'no end was heard of it; the next one may go', nowMs);
     return silent;
+  }
+
+  /** Takes a text out of what is kept here. */
+  redact(text: string): void {
+    this.#sql.run(
+      `UPDATE firings SET text = replace(text, ?, '(deleted)') WHERE instr(text, ?) > 0`,
+      text,
+      text,
+    );
   }
 
   nextGiveUpAt(): number | null {

@@ -15,6 +15,8 @@ import { nextOf, ScheduleTable, viewOf } from './scheduler-table.ts';
 import type { Sql } from './sql.ts';
 
 const CHAIN = 'scheduler';
+/** After an error of ours with one schedule. */
+const RETRY_MS = 60_000;
 /** Firings shown with a schedule. */
 const SHOWN_FIRINGS = 50;
 
@@ -122,7 +124,14 @@ export class SchedulerStore {
 
   /** Claims what is due now by each policy. Called twice, late, or by a second instance: each due time once. */
   claimDue(nowMs: number): void {
-    for (const id of this.#table.due(nowMs)) this.#transaction(() => this.#claimDueOf(id, nowMs));
+    for (const id of this.#table.due(nowMs))
+      try {
+        this.#transaction(() => this.#claimDueOf(id, nowMs));
+      } catch (error) {
+        // One that breaks keeps no other from its time.
+        console.error('schedule', id, error);
+        this.#transaction(() => this.#table.postpone(id, nowMs + RETRY_MS));
+      }
     const giveUpAt = this.#firings.nextGiveUpAt();
     if (giveUpAt !== null && giveUpAt <= nowMs)
       this.#transaction(() => {
@@ -190,6 +199,10 @@ export class SchedulerStore {
   ended(incident: string, outcome: FiringOutcome, nowMs: number): void {
     const firing = this.#firings.ofTarget(incident);
     if (firing !== null) this.settle({ firing: firing.id, part: firing.part }, outcome, null, nowMs);
+  }
+
+  redact(text: string): void {
+    this.#transaction(() => this.#firings.redact(text));
   }
 
   handedOn(key: string): void {

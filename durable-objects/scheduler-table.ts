@@ -83,6 +83,10 @@ export class ScheduleTable {
     this.#sql.run('UPDATE schedules SET decided_until = ?, wake_at = ? WHERE id = ?', until, wakeAt, id);
   }
 
+  postpone(id: string, wakeAt: number): void {
+    this.#sql.run('UPDATE schedules SET wake_at = ? WHERE id = ?', wakeAt, id);
+  }
+
   /** Counts due times from now on, by what the schedule is now. */
   restart(id: string, nowMs: number): void {
     const row = this.row(id);

@@ -105,6 +105,10 @@ export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
     return this.#after(this.#store.ended(incident, outcome, Date.now()));
   }
 
+  async redact(text: string): Promise<void> {
+    this.#store.redact(text);
+  }
+
   async retry(key: string): Promise<boolean> {
     return this.#after(this.#store.retry(key, 'operator', Date.now()));
   }

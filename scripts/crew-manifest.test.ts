@@ -55,3 +55,14 @@ test('a new folder is a new agent', () => {
 test('an unknown setting is refused by name', () => {
   expect(() => readCrew(crewWith(`colour = "red"\n${TOML}`))).toThrow(CrewError);
 });
+
+test('a schedule that cannot be is refused with the way out', () => {
+  const withSchedule = (schedule: string) => () =>
+    readCrew(crewWith(`${TOML}[[schedules]]\nid = "early"\n${schedule}`));
+  expect(withSchedule('cron = "daily"\ntask = "look"')).toThrow(/schedule early: .*as in/);
+  expect(withSchedule('cron = "0 6 * * *"\ntimeZone = "Berlin"\ntask = "look"')).toThrow(/IANA/);
+  expect(withSchedule('cron = "0 6 * * *"')).toThrow(/task is what an agent is asked/);
+  expect(withSchedule('cron = "0 6 * * *"\ntask = "look"')().agents.maya?.schedules).toMatchObject([
+    { id: 'early', kind: 'agent', policy: 'latest', overlap: 'skip', timeZone: 'UTC', priority: 2 },
+  ]);
+});

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'smol-toml';
-import { agentSchema, type CrewManifest } from '../core/contracts/agent.ts';
+import { type Agent, agentSchema, type CrewManifest } from '../core/contracts/agent.ts';
+import { CalendarError, checkTiming } from '../workers/schedules/calendar.ts';
 
 const CREW = fileURLToPath(new URL('../crew', import.meta.url));
 
@@ -15,6 +16,16 @@ function readCharter(folder: string): string {
   const path = join(folder, 'CLAUDE.md');
   if (!existsSync(path)) throw new CrewError(`${path} is missing: every member needs a charter`);
   return `${readFileSync(path, 'utf8').trim()}\n`;
+}
+
+/** A schedule that is never due should be noticed here, not weeks later. */
+function checkSchedule(path: string, schedule: Agent['schedules'][number]): void {
+  try {
+    checkTiming(schedule, Date.now());
+  } catch (error) {
+    if (!(error instanceof CalendarError)) throw error;
+    throw new CrewError(`${path}: schedule ${schedule.id}: ${error.message}`);
+  }
 }
 
 /** Reads every `crew/<name>/` that has an `agent.toml`, and the charter in `crew/global/`. Throws `CrewError`. */
@@ -31,6 +42,7 @@ export function readCrew(crew = CREW): CrewManifest {
       const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
       throw new CrewError(`${path}: ${issues.join('; ')}`);
     }
+    for (const schedule of parsed.data.schedules) checkSchedule(path, schedule);
     agents[name] = { ...parsed.data, charter: readCharter(join(crew, name)) };
   }
   return { globalCharter: readCharter(join(crew, 'global')), agents };

@@ -6,6 +6,7 @@ import {
   inboxByName,
   inboxShard,
   incidentStub,
+  schedulerStub,
   telegramStub,
 } from '../../durable-objects/stubs.ts';
 import { findSubject } from '../db/queries.ts';
@@ -17,7 +18,7 @@ const OPERATOR = 'operator';
 
 /**
  * `DELETE /api/subjects/{id}`: a person's text goes, with the salt of its digest; journals and the audit log
- * keep the reference, so that every chain still holds. Copies in chats that Dogwatch keeps go as well.
+ * keep the reference, so that every chain still holds. Copies in chats and triggers that Dogwatch keeps go as well.
  */
 export const subjectsApi = new Hono<{ Bindings: Env }>().delete('/:id', async (context) => {
   const { env } = context;
@@ -32,6 +33,7 @@ export const subjectsApi = new Hono<{ Bindings: Env }>().delete('/:id', async (c
     // A text that came by hook or chat was kept with its event until that was delivered.
     for (let shard = 0; shard < INBOX_SHARDS; shard++) await inboxShard(env, shard).backup('rewrite');
     await telegramStub(env).redact(deleted.text);
+    await schedulerStub(env).redact(deleted.text);
     for (const group of GROUPS) await groupQueueStub(env, group).redact(held.object, deleted.text);
   }
   return context.json({ id, deleted: true });
