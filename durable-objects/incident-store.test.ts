@@ -190,7 +190,6 @@ test('a timer that has fired does not fire again', () =>
     store.receive({ id: 'e1', key: 'k', event: { type: 'wait', data: { until: 5 } }, subjects: {} });
     const [timer] = store.timers();
     expect(timer).toEqual({ name: 'wait', dueAt: 5 });
-    expect(store.nextTimerAt()).toBe(5);
     if (timer) store.receive({ ...add('x', 1), id: store.timerEventId(timer) });
     expect(store.timers()).toEqual([]);
   }));

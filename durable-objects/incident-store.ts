@@ -157,9 +157,12 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     return this.#loop.timers(this.state).filter((timer) => !this.#isSeen(this.timerEventId(timer)));
   }
 
-  nextTimerAt(): number | null {
-    const due = this.timers().map(({ dueAt }) => dueAt);
-    return due.length > 0 ? Math.min(...due) : null;
+  isAgentTimer = ({ name }: Timer): boolean => this.#loop.agentTimers?.includes(name) ?? false;
+
+  /** Every due time is a recorded fact: when it was recorded. */
+  timerSetAt({ dueAt }: Timer): number {
+    const recorded = `"dueAt":${dueAt}`;
+    return this.journal.lines().find(({ data }) => data.includes(recorded))?.at ?? dueAt;
   }
 
   timerEventId = ({ name, dueAt }: Timer): string => this.eventId(`timer:${name}:${dueAt}`);

@@ -1,6 +1,6 @@
 import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { derivedId } from '../core/contracts/ids.ts';
 import type { Judgement } from '../core/contracts/results.ts';
 import type { BuildFacts, Evidence, PipelineEvent } from '../core/loops/pipeline-recovery/events.ts';
@@ -9,7 +9,7 @@ import { sha256Of } from '../workers/artifacts.ts';
 import { migrateDatabase } from '../workers/test/database.ts';
 import { Outside, until } from '../workers/test/outside.ts';
 import { sha256Bytes } from './journal.ts';
-import { groupQueueStub, incidentStub } from './stubs.ts';
+import { groupQueueStub, incidentStub, runPoolStub } from './stubs.ts';
 import { judgement } from './test/specs.ts';
 
 let outside: Outside;
@@ -230,6 +230,37 @@ test('an effect that fails for good is a dead letter in D1, and can be brought b
       .bind(incident)
       .first(),
   );
+});
+
+test('a timer that waits for agents does not run out while everything is stopped', async () => {
+  const { incident, key, facts } = newFailure();
+  await receive(incident, key, `evt-${facts.build}`, failed(facts));
+  await runPoolStub(env).stop('test', Date.now());
+  const evidence: PipelineEvent = { type: 'evidence_collected', data: await evidenceOf(facts) };
+  await receive(incident, null, `evt-${facts.build}-evidence`, evidence);
+  const timerOf = async () => {
+    const view = await incidentStub(env, incident).view();
+    if (view === null) throw new Error('no incident');
+    const { status, timer } = view.state as { status: string; timer: { name: string; dueAt: number } };
+    return { status, ...timer };
+  };
+  const before = await timerOf();
+  expect(before).toMatchObject({ status: 'investigating', name: 'judgement' });
+  const now = vi.spyOn(Date, 'now').mockImplementation(() => before.dueAt + 1_000);
+  try {
+    const after = await until(async () => {
+      await incidentStub(env, incident).poke();
+      const seen = await timerOf();
+      return seen.dueAt > before.dueAt && seen;
+    }, Number.POSITIVE_INFINITY);
+    expect(after).toMatchObject({ status: 'investigating', name: 'judgement' });
+    const view = await incidentStub(env, incident).view();
+    const fired = view?.journal.find(({ data }) => JSON.stringify(data).includes('stoppedMs'));
+    expect(fired?.data).toMatchObject({ event: { data: { stoppedMs: expect.closeTo(3_600_000, -4) } } });
+  } finally {
+    now.mockRestore();
+    await runPoolStub(env).resume('test', Date.now());
+  }
 });
 
 test('a timer is a row in D1 and the alarm of its object', async () => {

@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { Effect } from '../core/loops/effects.ts';
 import { type LoopEvent, loopOfKey } from '../core/loops/index.ts';
+import type { Timer } from '../core/loops/loop.ts';
 import type { Env } from '../workers/env.ts';
 import type { BackupAnswer, BackupOrder } from './backup.ts';
 import { type Outcome, performEffect, resolveText } from './incident-effects.ts';
@@ -10,9 +11,11 @@ import { EFFECT_TIMEOUT_MS } from './outbox-drain.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { IncidentRpc, IncidentView } from './rpc.ts';
 import { sqlOf } from './sql.ts';
+import { runPoolStub } from './stubs.ts';
 
 /** Timers fired in one alarm: a loop has two at most, and each may set the next. */
 const TIMERS_PER_ALARM = 10;
+const ASK_AGAIN_MS = 30_000;
 /** A log is fetched whole, however long: its transfer alone may take two minutes. */
 const EVIDENCE_TIMEOUT_MS = 180_000;
 
@@ -20,6 +23,8 @@ const EVIDENCE_TIMEOUT_MS = 180_000;
 export class Incident extends DurableObject<Env> implements IncidentRpc {
   #store: AnyIncidentStore;
   readonly #upkeep: Upkeep<Outcome>;
+  /** Of timers that wait to hear whether everything was stopped. */
+  readonly #askedAt = new Map<string, number>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -40,7 +45,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
       succeeded: ({ key }, outcome) => this.#settle(key, outcome),
       failed: ({ key, kind }, failure) =>
         this.#store.fail(key, failure, { type: 'effect_failed', data: { key, kind, error: failure.error } }),
-      nextTimerAt: () => this.#store.nextTimerAt(),
+      nextTimerAt: () => this.#nextTimerAt(),
       onTimers: (nowMs) => this.#fireTimers(nowMs),
     });
     void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
@@ -130,14 +135,42 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
   }
 
   #fireTimers(nowMs: number): void {
-    const due = this.#store.timers().filter(({ dueAt }) => dueAt <= nowMs);
+    const due = this.#store.timers().filter((timer) => this.#lookAt(timer) <= nowMs);
     for (const timer of due.slice(0, TIMERS_PER_ALARM))
-      this.#store.receive({
-        id: this.#store.timerEventId(timer),
-        key: null,
-        event: { type: 'timer_fired', data: timer },
-        subjects: {},
-      });
+      if (this.#store.isAgentTimer(timer)) this.#fireAfterAsking(timer, nowMs);
+      else this.#fire(timer, {});
+  }
+
+  #nextTimerAt(): number | null {
+    const times = this.#store.timers().map((timer) => this.#lookAt(timer));
+    return times.length > 0 ? Math.min(...times) : null;
+  }
+
+  /** When a timer is to be looked at: when it is due, or when no answer came. */
+  #lookAt(timer: Timer): number {
+    const askedAt = this.#askedAt.get(this.#store.timerEventId(timer));
+    return askedAt === undefined ? timer.dueAt : Math.max(timer.dueAt, askedAt + ASK_AGAIN_MS);
+  }
+
+  /** Nobody waits for the answer; without one it is asked for again. */
+  #fireAfterAsking(timer: Timer, nowMs: number): void {
+    this.#askedAt.set(this.#store.timerEventId(timer), nowMs);
+    void runPoolStub(this.env)
+      .stoppedMs(this.#store.timerSetAt(timer))
+      .then((stoppedMs) => {
+        this.#fire(timer, stoppedMs > 0 ? { stoppedMs } : {});
+        this.#upkeep.start();
+      })
+      .catch((error) => console.error('timer', String(error)));
+  }
+
+  #fire(timer: Timer, stopped: { stoppedMs?: number }): void {
+    this.#store.receive({
+      id: this.#store.timerEventId(timer),
+      key: null,
+      event: { type: 'timer_fired', data: { ...timer, ...stopped } },
+      subjects: {},
+    });
   }
 
   #settle(key: string, { event, subjects }: Outcome): void {

@@ -180,6 +180,8 @@ export interface RunPoolRpc extends BackedUpRpc {
   /** Nothing new begins from here on; answers what runs, for the caller to end. */
   stop(by: string, at: number): Promise<{ run: string; fence: number }[]>;
   resume(by: string, at: number): Promise<void>;
+  /** For how long everything was stopped since then, in milliseconds. */
+  stoppedMs(sinceMs: number): Promise<number>;
   /** Drained runners finish what they have and are given nothing new. */
   drain(runners: string[], drained: boolean, by: string): Promise<void>;
   /** Lets P0 and people pass the 90% of every cap until the UTC day ends; answers until when. */

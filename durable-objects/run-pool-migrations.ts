@@ -88,4 +88,7 @@ export const runPoolMigrations: readonly string[] = [
     by TEXT NOT NULL
   )`,
   outboxLanesIndex,
+  // `until_at` is null while it lasts.
+  'CREATE TABLE stops (from_at INTEGER NOT NULL, until_at INTEGER)',
+  'INSERT INTO stops (from_at) SELECT 0 FROM stop_flag WHERE stopped = 1',
 ];

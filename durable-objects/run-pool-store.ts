@@ -155,6 +155,8 @@ export class RunPoolStore {
     this.#change(() => {
       if (stopped !== this.isStopped) {
         this.#sql.run('UPDATE stop_flag SET stopped = ?', stopped ? 1 : 0);
+        if (stopped) this.#sql.run('INSERT INTO stops (from_at) VALUES (?)', nowMs);
+        else this.#sql.run('UPDATE stops SET until_at = ? WHERE until_at IS NULL', nowMs);
         this.#audit(stopped ? 'stopped' : 'resumed', { by }, nowMs);
       }
       if (stopped)
@@ -166,6 +168,18 @@ export class RunPoolStore {
       this.#tell(this.#grantWaiting(nowMs), nowMs);
     });
     return held;
+  }
+
+  /** For how long everything was stopped since then. */
+  stoppedMs(sinceMs: number, nowMs: number): number {
+    const stops = this.#sql.all<{ from_at: number; until_at: number | null }>(
+      'SELECT from_at, until_at FROM stops WHERE until_at IS NULL OR until_at > ?',
+      sinceMs,
+    );
+    return stops.reduce(
+      (sum, stop) => sum + Math.max(0, (stop.until_at ?? nowMs) - Math.max(stop.from_at, sinceMs)),
+      0,
+    );
   }
 
   setDrained(names: readonly string[], drained: boolean, by: string, nowMs: number): void {

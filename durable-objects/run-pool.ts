@@ -107,6 +107,10 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
     this.#after(this.#store.setStopped(false, by, at));
   }
 
+  async stoppedMs(sinceMs: number): Promise<number> {
+    return this.#store.stoppedMs(sinceMs, Date.now());
+  }
+
   async drain(runners: string[], drained: boolean, by: string): Promise<void> {
     return this.#after(this.#store.setDrained(runners, drained, by, Date.now()));
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   azureDevOpsSettings,
+  budgetCaps,
   runnerUrls,
   SettingError,
   settingProblems,
@@ -60,6 +61,18 @@ describe('settings', () => {
     expect(workerSigningKey({ WORKER_SIGNING_KEY: JSON.stringify(key) }).kid).toBe('k');
     for (const text of ['{', '{}', JSON.stringify({ ...key, d: undefined })])
       expect(() => workerSigningKey({ WORKER_SIGNING_KEY: text })).toThrow(/^WORKER_SIGNING_KEY/);
+  });
+
+  it('cap what is spent: by month, by day, by group and day; what cannot be read is no leave to spend', () => {
+    const caps = budgetCaps({ MONTHLY_BUDGET_USD: '200', GROUP_DAILY_BUDGET_USD: 'cody=20, ryan=0.50,*=5' });
+    expect(caps).toMatchObject({ monthMicroUsd: 200_000_000, dayMicroUsd: null });
+    expect(['cody', 'ryan', 'sam'].map(caps.groupDayMicroUsd)).toEqual([20_000_000, 500_000, 5_000_000]);
+    expect(budgetCaps({ GROUP_DAILY_BUDGET_USD: '7' }).groupDayMicroUsd('sam')).toBe(7_000_000);
+    expect(budgetCaps({}).groupDayMicroUsd('sam')).toBeNull();
+    for (const text of ['twenty', '-1', '1e3', '1,5', '$5', '20 USD'])
+      expect(() => budgetCaps({ DAILY_BUDGET_USD: text })).toThrow(/^DAILY_BUDGET_USD: is not a sum/);
+    for (const text of ['cody=', '=5', 'cody=5=6,', 'Cody=1'])
+      expect(() => budgetCaps({ GROUP_DAILY_BUDGET_USD: text })).toThrow(/^GROUP_DAILY_BUDGET_USD/);
   });
 
   it('that are missing close their own doors only, and all are told at once', () => {

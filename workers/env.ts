@@ -251,10 +251,11 @@ function groupBudgets(env: Settings): Map<string, number> {
   const wayOut = 'write it as 5, or as cody=20,ryan=3,*=5, or leave it out';
   return new Map(
     listOf(optional(env, name) ?? '').map((item): [string, number] => {
-      const [group = '', dollars] = item.includes('=') ? item.split('=', 2) : ['*', item];
-      if (!/^(?:\*|[a-z][a-z0-9-]*)$/.test(group.trim()))
+      const at = item.indexOf('=');
+      const group = at < 0 ? '*' : item.slice(0, at).trim();
+      if (!/^(?:\*|[a-z][a-z0-9-]*)$/.test(group))
         throw new SettingError(name, `has an item that names no group; ${wayOut}`);
-      return [group.trim(), microUsdOf(name, (dollars ?? '').trim(), wayOut)];
+      return [group, microUsdOf(name, item.slice(at + 1).trim(), wayOut)];
     }),
   );
 }

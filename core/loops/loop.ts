@@ -39,6 +39,8 @@ export interface Loop<State, Event extends { type: string }, Fact extends { type
   /** Folds one fact; must not depend on today's policy. */
   evolve(state: State, fact: Fact, atMs: number): State;
   timers(state: State): Timer[];
+  /** Timers that wait for agents: when one fires it is told how long everything was stopped meanwhile. */
+  agentTimers?: readonly string[];
   status(state: State): string;
   /** The open or latest episode's number; 0 before the first. */
   episode(state: State): number;

@@ -36,7 +36,8 @@ export type SharedEvent =
       };
     }
   | { type: 'effect_failed'; data: { key: string; kind: string; error: string } }
-  | { type: 'timer_fired'; data: { name: string; dueAt: number } }
+  /** `stoppedMs`: for how long everything was stopped since the timer was set; absent: not at all. */
+  | { type: 'timer_fired'; data: { name: string; dueAt: number; stoppedMs?: number } }
   | { type: 'aborted'; data: { by: PersonRef; reason: string } };
 
 export type SharedEventData<Type extends SharedEvent['type']> = Extract<SharedEvent, { type: Type }>['data'];

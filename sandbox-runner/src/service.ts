@@ -146,7 +146,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     health: () => health.brief(),
     leases: () => runs.leases(),
     onLost: (lost) => runs.lose(lost),
-    onStop: () => runs.stopAll('everything was stopped by the operator'),
+    onStop: (leases) => runs.stopAll(leases, 'everything was stopped by the operator'),
   });
   spool.onForgotten = (run) => {
     if (runs.state(run)?.state !== 'running') artifacts.forget(run);

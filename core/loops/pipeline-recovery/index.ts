@@ -3,6 +3,7 @@ import { decide } from './decide.ts';
 import type { PipelineEvent } from './events.ts';
 import { evolve } from './evolve.ts';
 import type { PipelineFact } from './facts.ts';
+import { AGENT_TIMERS } from './policy.ts';
 import { initialState, type PipelineState } from './state.ts';
 
 /** Row B2: a failed build becomes a verified fix, or a human hears why not. */
@@ -12,6 +13,7 @@ export const pipelineRecovery: Loop<PipelineState, PipelineEvent, PipelineFact> 
   decide,
   evolve,
   timers: (state) => [state.timer, state.ownBuildTimer].filter((timer) => timer !== null),
+  agentTimers: AGENT_TIMERS,
   status: (state) => state.status,
   episode: (state) => state.episode?.number ?? 0,
 };

@@ -1,19 +1,23 @@
+import { longerBy } from '../stopped-time.ts';
 import { type Draft, enter, episodeOf, ignore, record, request } from './draft.ts';
 import { escalate } from './endings.ts';
 import type { BuildFacts, PipelineEvent } from './events.ts';
 import { onBuild } from './on-build.ts';
 import { completeIfReady } from './on-pull-request.ts';
-import { MAX_VERIFICATION_LOOKS, WAIT_MS } from './policy.ts';
+import { AGENT_TIMERS, MAX_VERIFICATION_LOOKS, WAIT_MS } from './policy.ts';
 import { restart } from './restart.ts';
 import { currentAttempt, isOpen } from './state.ts';
 
 type EventOf<Type extends PipelineEvent['type']> = Extract<PipelineEvent, { type: Type }>['data'];
 
-export function onTimer(draft: Draft, { name, dueAt }: EventOf<'timer_fired'>): void {
+export function onTimer(draft: Draft, { name, dueAt, stoppedMs = 0 }: EventOf<'timer_fired'>): void {
   const { timer, ownBuildTimer } = draft.state;
   if (ownBuildTimer?.name === name && ownBuildTimer.dueAt === dueAt) return lookForOwnBuild(draft);
   if (timer?.name !== name || timer.dueAt !== dueAt)
     return ignore(draft, 'timer_fired', 'the state has moved on');
+  const longer = AGENT_TIMERS.includes(name) ? longerBy(stoppedMs, timer, draft.context.nowMs) : null;
+  if (longer !== null)
+    return record(draft, { type: 'status_changed', data: { status: draft.state.status, timer: longer } });
   if (draft.state.status === 'verifying') return lookForVerification(draft);
   escalate(draft, `timeout_${name}`, `Nothing came back in the state ${draft.state.status}.`);
 }

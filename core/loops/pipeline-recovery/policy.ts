@@ -22,6 +22,9 @@ export const WAIT_MS = {
   verification: HOUR,
 } as const;
 
+/** These wait for agents, who do nothing while everything is stopped. */
+export const AGENT_TIMERS: readonly string[] = ['judgement', 'hand_off', 'fix'];
+
 /** How often a missing verifying build is looked for before a human is asked. */
 export const MAX_VERIFICATION_LOOKS = 4;
 

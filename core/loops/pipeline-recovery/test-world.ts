@@ -224,10 +224,10 @@ export class World {
     return this.send({ type: 'approval_given', data: { attempt, verdict, by: JAN, via: 'telegram' } });
   }
 
-  fireTimer(name: string): EffectBody[] {
+  fireTimer(name: string, stoppedMs = 0): EffectBody[] {
     const timer = pipelineRecovery.timers(this.state).find((candidate) => candidate.name === name);
     if (!timer) throw new Error(`no timer ${name}`);
     this.nowMs = timer.dueAt;
-    return this.send({ type: 'timer_fired', data: timer });
+    return this.send({ type: 'timer_fired', data: stoppedMs === 0 ? timer : { ...timer, stoppedMs } });
   }
 }

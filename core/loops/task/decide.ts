@@ -2,6 +2,7 @@ import { clip, plain } from '../../text/plain.ts';
 import type { EffectBody } from '../effects.ts';
 import type { DecideContext, Decision } from '../loop.ts';
 import type { SharedEventData } from '../shared-events.ts';
+import { longerBy } from '../stopped-time.ts';
 import type { TaskEvent, TaskRequest } from './events.ts';
 import { evolve } from './evolve.ts';
 import type { TaskFact } from './facts.ts';
@@ -153,9 +154,12 @@ function onEffectFailed(draft: Draft, { kind, error }: SharedEventData<'effect_f
   end(draft, 'escalated', error);
 }
 
-function onTimer(draft: Draft, { name, dueAt }: SharedEventData<'timer_fired'>): void {
+function onTimer(draft: Draft, { name, dueAt, stoppedMs = 0 }: SharedEventData<'timer_fired'>): void {
   const { timer } = draft.state;
   if (timer?.name !== name || timer.dueAt !== dueAt) return draft.ignore('timer_fired', 'no longer set');
+  const longer = longerBy(stoppedMs, timer, draft.context.nowMs);
+  if (longer !== null)
+    return draft.record({ type: 'status_changed', data: { status: draft.state.status, timer: longer } });
   end(draft, 'escalated', name === 'turn' ? 'its turn never came' : 'its run did not end in time');
 }
 

@@ -12,6 +12,7 @@ export const task: Loop<TaskState, TaskEvent, TaskFact> = {
   decide,
   evolve,
   timers: ({ timer }) => (timer === null ? [] : [timer]),
+  agentTimers: ['turn', 'run'],
   status: ({ status }) => status,
   episode: ({ request }) => (request === null ? 0 : 1),
 };

@@ -150,6 +150,30 @@ describe('a task', () => {
     expect(state.status).toBe('aborted');
   });
 
+  test('time in which everything was stopped does not count', () => {
+    const { state } = play([requested()]);
+    const [timer] = task.timers(state);
+    if (timer === undefined) throw new Error('no timer');
+    const fired = (stoppedMs: number) =>
+      task.decide(
+        state,
+        { type: 'timer_fired', data: { ...timer, stoppedMs } },
+        { nowMs: timer.dueAt, id: (type) => `${type}_x` },
+      );
+    expect(fired(8 * 3_600_000)).toEqual({
+      facts: [
+        {
+          type: 'status_changed',
+          data: { status: 'queued', timer: { name: 'turn', dueAt: timer.dueAt + 8 * 3_600_000 } },
+        },
+      ],
+      effects: [],
+    });
+    // A stop that has only begun is not asked about every moment.
+    expect(fired(1).facts).toMatchObject([{ data: { timer: { dueAt: timer.dueAt + 15 * 60_000 } } }]);
+    expect(fired(0).facts).toContainEqual(expect.objectContaining({ type: 'task_ended' }));
+  });
+
   test('whatever comes in whatever order: one run at a time, one end, and none waits without a timer', () => {
     const event = fc.constantFrom<TaskEvent>(
       requested(),

@@ -155,8 +155,11 @@ export class RunManager {
     for (const id of ids) this.#live.get(id)?.stop('lease_lost', 'the lease went to another runner');
   }
 
-  stopAll(detail: string): void {
-    for (const run of this.#live.values()) run.stop('canceled', detail);
+  stopAll(leases: RunnerReport['leases'], detail: string): void {
+    for (const { run, fence } of leases) {
+      const live = this.#live.get(run);
+      if (live?.request.fence === fence) live.stop('canceled', detail);
+    }
   }
 
   #stopSilent(): void {

@@ -20,7 +20,8 @@ export interface ReporterDeps {
   leases: () => RunnerReport['leases'];
   /** Runs that belong to another now. */
   onLost: (runs: string[]) => void;
-  onStop: () => void;
+  /** Everything was stopped when these leases were reported; what was begun since is not meant. */
+  onStop: (leases: RunnerReport['leases']) => void;
 }
 
 const HEARTBEAT_MS = 30_000;
@@ -170,7 +171,7 @@ export class Reporter {
     for (const [run, code] of Object.entries(answer.refused ?? {}))
       deps.logger.error('the control plane does not hear us about a run', { run, code });
     if (answer.lost.length > 0) deps.onLost(answer.lost);
-    if (answer.stop) deps.onStop();
+    if (answer.stop) deps.onStop(leases);
     return answer;
   }
 
