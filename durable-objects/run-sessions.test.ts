@@ -34,7 +34,9 @@ async function withRun(check: (store: RunStore, run: string) => void | Promise<v
 }
 
 const started = { type: 'started' as const, data: { image: 'i', imageDigest: 'sha256:d', container: 'c' } };
-const ended = (reason: 'handed_off' | 'interrupted' | 'timeout' | 'out_of_memory' | 'stuck') => ({
+const ended = (
+  reason: 'handed_off' | 'interrupted' | 'canceled' | 'timeout' | 'out_of_memory' | 'stuck',
+) => ({
   type: 'ended' as const,
   data: { reason, detail: 'as told', turns: 4, durationMs: 9, transcript: null },
 });
@@ -129,6 +131,20 @@ describe('a run that is not done when its session is', () => {
       expect(store.record).toMatchObject({ status: 'leased', fence: 9, reported: null, costMicroUsd: 6_000 });
     }));
 });
+
+test('stopped before it was begun, a run waits anew at once; asked of its runner, it waits for the answer', () =>
+  withRun((store, run) => {
+    store.outbox.begin('start:3');
+    expect(store.halt(10)).toBe('asked');
+    expect(store.record).toMatchObject({ status: 'leased', haltedFence: 3 });
+    store.receive(toldBy(run, 3, [started, ended('canceled')]), 11);
+    expect(store.record).toMatchObject({ status: 'requested', excusedSessions: 1 });
+    store.leased(lease(4), 1_000, 12);
+    expect(store.halt(13)).toBe('not_begun');
+    expect(store.record).toMatchObject({ status: 'requested', deadlineAt: null, excusedSessions: 2 });
+    expect(store.outbox.get('start:4')?.state).toBe('done');
+    expect(toIncident(store).map(({ type }) => type)).toEqual(['run_started']);
+  }));
 
 test('a lost lease gets its time to revive before the run looks for another', () =>
   withRun((store) => {
