@@ -10,6 +10,8 @@ import {
 } from '../durable-objects/stubs.ts';
 import { archiveAudit } from './audit/archive.ts';
 import { postWeeklyReview } from './audit/weekly-review.ts';
+import { makeNightlyManifest } from './backup/manifest.ts';
+import { openRestore } from './backup/restore.ts';
 import { sealNextDay } from './db/audit-root.ts';
 import { overdueObjects } from './db/queries.ts';
 import { auditMonthsInD1, type Env } from './env.ts';
@@ -21,6 +23,8 @@ const MAX_POKES = 12;
 
 /** The minute tick: what an alarm should have done and did not is done now. */
 export async function tick(env: Env, nowMs: number): Promise<void> {
+  // Where D1 is away nothing is being restored into it, and the objects need the tick all the more.
+  if ((await openRestore(env.DB).catch(() => null)) !== null) return;
   const work = [
     pokeOverdue(env, nowMs),
     keepAudit(env, nowMs),
@@ -38,6 +42,7 @@ export async function tick(env: Env, nowMs: number): Promise<void> {
 async function keepAudit(env: Env, nowMs: number): Promise<void> {
   await sealNextDay(env.DB, nowMs);
   await archiveAudit(env.DB, env.ARTIFACTS, nowMs, auditMonthsInD1(env));
+  await makeNightlyManifest(env.DB, env.ARTIFACTS, nowMs);
 }
 
 async function pokeOverdue(env: Env, nowMs: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { narrate } from '../demo/narrate.ts';
 import { verifyAudit } from './audit-verify.ts';
+import { backup, restoreCommand } from './backup.ts';
 import { budget } from './budget.ts';
 import type { Command } from './command.ts';
 import { deadLetters, retry } from './dead-letters.ts';
@@ -131,6 +132,8 @@ export const commands: Record<string, Command> = {
   retry,
   'relay-routes': relayRoutes,
   relay,
+  backup,
+  restore: restoreCommand,
   schedules,
   'dry-run': {
     usage: 'dry-run FILE   (a hook body, or { source, headers, body })',

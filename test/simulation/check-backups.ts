@@ -16,10 +16,11 @@ export interface BackupReader {
   ): Promise<{ linesTo: number } | null>;
   readLines(
     bucket: unknown,
-    type: string,
-    object: string,
+    name: { objectType: string; object: string },
     upTo: number,
-  ): AsyncIterable<{ table: string; row: object }[]>;
+    after: unknown,
+    limit: number,
+  ): Promise<{ rows: { table: string; row: object }[]; next: unknown }>;
   writeProjections(d1: unknown, rows: { table: string; row: object }[]): Promise<void>;
 }
 
@@ -60,8 +61,13 @@ export async function checkBackups(world: World, reader: BackupReader): Promise<
       const [was, is] = [state.database, fresh].map((database) => allOf(database, table));
       if (was !== is) world.violate(`${state.title}: ${table} comes back as ${is} instead of ${was}`);
     }
-    for await (const rows of reader.readLines(bucket, type, state.name, restored.linesTo))
-      await reader.writeProjections(d1, rows);
+    for (let after: unknown = null; ; ) {
+      const name = { objectType: type, object: state.name };
+      const page = await reader.readLines(bucket, name, restored.linesTo, after, 40);
+      await reader.writeProjections(d1, page.rows);
+      if (page.next === null) break;
+      after = page.next;
+    }
   }
   for (const table of PROJECTED) {
     // Its own roots D1 keeps in the manifests.

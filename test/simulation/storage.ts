@@ -152,6 +152,13 @@ interface StoredObject {
   customMetadata: Record<string, string>;
 }
 
+interface ListOptions {
+  prefix?: string;
+  limit?: number;
+  cursor?: string;
+  startAfter?: string;
+}
+
 /** R2: by key, with the digest checked. */
 export class Bucket {
   readonly #deps: OutsideDeps;
@@ -169,7 +176,12 @@ export class Bucket {
     return this.#ask(() => this.#whole(key));
   }
 
-  put(key: string, bytes: Uint8Array, options: { sha256?: string; customMetadata?: Record<string, string> }) {
+  put(
+    key: string,
+    content: Uint8Array | string,
+    options: { sha256?: string; customMetadata?: Record<string, string> } = {},
+  ) {
+    const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
     return this.#ask(() => {
       const digest = createHash('sha256').update(bytes).digest('hex');
       if (options.sha256 !== undefined && options.sha256 !== digest) throw new Error('R2: bad digest');
@@ -184,7 +196,7 @@ export class Bucket {
     });
   }
 
-  list(options: { prefix?: string; limit?: number; cursor?: string }) {
+  list(options: ListOptions) {
     return this.#ask(() => this.#list(options));
   }
 
@@ -192,12 +204,13 @@ export class Bucket {
   forChecks() {
     return {
       get: async (key: string) => this.#whole(key),
-      list: async (options: { prefix?: string; cursor?: string }) => this.#list(options),
+      list: async (options: ListOptions) => this.#list(options),
     };
   }
 
-  #list({ prefix = '', limit = 1_000, cursor = '' }: { prefix?: string; limit?: number; cursor?: string }) {
-    const keys = [...this.#objects.keys()].filter((key) => key.startsWith(prefix) && key > cursor).sort();
+  #list({ prefix = '', limit = 1_000, cursor, startAfter }: ListOptions) {
+    const after = cursor ?? startAfter ?? '';
+    const keys = [...this.#objects.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
     const page = keys.slice(0, limit);
     return {
       objects: page.map((key) => ({ ...this.#about(key), key })),
@@ -213,6 +226,7 @@ export class Bucket {
     return {
       ...this.#about(key),
       text: async () => new TextDecoder().decode(bytes),
+      json: async () => JSON.parse(new TextDecoder().decode(bytes)) as unknown,
       arrayBuffer: async () => Uint8Array.from(bytes).buffer,
       body: bytes,
     };

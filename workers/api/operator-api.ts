@@ -18,6 +18,7 @@ import { Refusal } from '../problems.ts';
 import { acceptEvent } from '../routing/accept.ts';
 import { auditApi } from './audit.ts';
 import { OPERATOR } from './audit-operator.ts';
+import { backupApi } from './backup.ts';
 import { budgetApi } from './budget.ts';
 import { deadLettersApi } from './dead-letters.ts';
 import { dryRun, dryRunSchema } from './dry-run.ts';
@@ -43,6 +44,7 @@ export const operatorApi = new Hono<{ Bindings: Env }>();
 operatorApi.use('*', showTimes, requireOperator);
 operatorApi.route('/', rerunApi);
 operatorApi.route('/', tasksApi);
+operatorApi.route('/', backupApi);
 
 operatorApi.get('/status', async (context) => context.json(await statusOf(context.env, Date.now())));
 

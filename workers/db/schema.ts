@@ -293,6 +293,14 @@ export const subjects = sqliteTable('subjects', {
   at: integer().notNull(),
 });
 
+/** Restores into this instance; while one has no end, nothing else works. */
+export const restores = sqliteTable('restores', {
+  startedAt: integer('started_at').primaryKey(),
+  /** All is back; what remains is to let the objects go. */
+  filledAt: integer('filled_at'),
+  endedAt: integer('ended_at'),
+});
+
 export type AuditRow = typeof audit.$inferInsert;
 export type CostRow = typeof costs.$inferInsert;
 export type IncidentRow = typeof incidents.$inferInsert;
