@@ -152,6 +152,8 @@ export interface RunPoolRpc extends BackedUpRpc {
     budgetMicroUsd: number;
     priority?: Priority;
     forPerson?: boolean;
+    /** Another run dispatched it: so many start in a day, the rest waits for the next. */
+    isDispatched?: boolean;
     at: number;
   }): Promise<
     | { status: 'granted'; fence: number; runner: string | null }

@@ -91,4 +91,9 @@ export const runPoolMigrations: readonly string[] = [
   // `until_at` is null while it lasts.
   'CREATE TABLE stops (from_at INTEGER NOT NULL, until_at INTEGER)',
   'INSERT INTO stops (from_at) SELECT 0 FROM stop_flag WHERE stopped = 1',
+  'CREATE TABLE starts (run TEXT PRIMARY KEY, at INTEGER NOT NULL)',
+  'CREATE INDEX starts_at ON starts (at)',
+  'CREATE TABLE burst (one INTEGER PRIMARY KEY CHECK (one = 1), told INTEGER NOT NULL)',
+  'CREATE TABLE dispatched (run TEXT PRIMARY KEY, day TEXT NOT NULL)',
+  'CREATE TABLE held_back (n INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE, request TEXT NOT NULL)',
 ];

@@ -2,6 +2,7 @@ import type { Priority } from '../core/contracts/priority.ts';
 import { type CapLevel, type CapUse, dayOf, levelOfCap } from '../core/cost/caps.ts';
 import { orderOfWaiting } from '../core/pool/choose-next.ts';
 import { findPlace, type Obstacle, type PoolView, reserveOf } from '../core/pool/slots.ts';
+import type { HeldBack } from './run-pool-governors.ts';
 import type { PoolSettings, RunPoolStore } from './run-pool-store.ts';
 import type { Waiting } from './run-pool-waiting.ts';
 
@@ -36,6 +37,8 @@ export interface PoolStatus {
     reason: string | null;
   }[];
   waitingCount: number;
+  /** Dispatched runs beyond the cap of the day, in their order: they go when a UTC day begins. */
+  heldBack: HeldBack[];
   runners: {
     name: string;
     lastSeenAt: number;
@@ -91,6 +94,7 @@ export function poolStatus(
       ...obstacleOf(run),
     })),
     waitingCount: store.waiting.size,
+    heldBack: store.governors.heldBack(),
     runners: seen.map((runner) => ({ ...runner, drained: drained.has(runner.name) })),
     unseenRunners: configured
       .filter((name) => !seen.some((runner) => runner.name === name))

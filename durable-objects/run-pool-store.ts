@@ -3,11 +3,13 @@ import {
   alertOfCap,
   type BudgetCaps,
   type CapUse,
+  dayOf,
   decideReservation,
   levelOfCap,
   nextDayAt,
   type Reservation,
 } from '../core/cost/caps.ts';
+import { BURST_WINDOW_MS, DISPATCHES_PER_DAY } from '../core/governors/dispatch.ts';
 import { chooseNext } from '../core/pool/choose-next.ts';
 import { leaseExpiry, type PoolView } from '../core/pool/slots.ts';
 import { Journal } from './journal.ts';
@@ -17,6 +19,7 @@ import { Outbox } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
 import type { RunPoolRpc } from './rpc.ts';
+import { PoolGovernors } from './run-pool-governors.ts';
 import { type Lease, Leases } from './run-pool-leases.ts';
 import { runPoolMigrations } from './run-pool-migrations.ts';
 import { Runners } from './run-pool-runners.ts';
@@ -55,6 +58,7 @@ export class RunPoolStore {
   readonly waiting: WaitingRuns;
   readonly runners: Runners;
   readonly spending: Spending;
+  readonly governors: PoolGovernors;
   readonly #sql: Sql;
   readonly #settings: () => PoolSettings;
   readonly #changed: () => void;
@@ -71,6 +75,7 @@ export class RunPoolStore {
     this.waiting = new WaitingRuns(sql);
     this.runners = new Runners(sql);
     this.spending = new Spending(sql);
+    this.governors = new PoolGovernors(sql);
   }
 
   /** Asking again while a lease is held gives the same lease. */
@@ -78,7 +83,7 @@ export class RunPoolStore {
     const before = this.leases.get(request.run);
     if (before?.state === 'held') return { status: 'granted', fence: before.fence, runner: before.runner };
     const { run, group, kind, budgetMicroUsd } = request;
-    const { priority = DEFAULT_PRIORITY, forPerson = false } = request;
+    const { priority = DEFAULT_PRIORITY, forPerson = false, isDispatched = false } = request;
     return this.#change(() => {
       const asked = { run, group, kind, budgetMicroUsd, priority, forPerson, at: nowMs };
       const waited = this.waiting.get(run);
@@ -89,6 +94,9 @@ export class RunPoolStore {
           this.#audit('run_refused', { run, group, code: verdict.code, reason: verdict.reason }, nowMs);
           return { status: 'refused', code: verdict.code, reason: verdict.reason };
         }
+        if (before === null) this.#noteStart(run, nowMs);
+        if (isDispatched && !this.governors.admit(run, nowMs))
+          return { status: 'queued', position: this.#holdBack(asked, nowMs) };
         this.waiting.add(asked);
       }
       const granted = this.#grantWaiting(nowMs);
@@ -106,6 +114,7 @@ export class RunPoolStore {
   release(run: string, fence: number, spent: SpentByDay, nowMs: number): void {
     this.#change(() => {
       this.waiting.remove(run);
+      this.governors.remove(run);
       this.#book(run, spent, nowMs);
       const lease = this.leases.get(run);
       if (lease === null || lease.fence !== fence || lease.state === 'released') return;
@@ -218,8 +227,9 @@ export class RunPoolStore {
   /** What the clock asks for: lost leases, pauses that are over, a new day, a runner that fell silent. */
   expire(nowMs: number): void {
     const expired = this.leases.expired(nowMs);
-    if (expired.length === 0 && this.waiting.size === 0) return;
+    if (expired.length === 0 && this.waiting.size === 0 && !this.governors.hasHeldBack) return;
     this.#change(() => {
+      for (const asked of this.governors.letGo(nowMs)) this.waiting.add(asked);
       for (const { run, fence, runner } of expired) {
         this.leases.setState(run, 'lost');
         this.#audit('lease_lost', { run, fence, runner }, nowMs);
@@ -237,6 +247,7 @@ export class RunPoolStore {
         nextDayAt(nowMs),
         ...this.#sql.all<{ until: number }>('SELECT until FROM back_offs').map(({ until }) => until),
       );
+    if (this.governors.hasHeldBack) times.push(nextDayAt(nowMs));
     return times.length > 0 ? Math.min(...times) : null;
   }
 
@@ -338,7 +349,29 @@ export class RunPoolStore {
     if (this.outbox.get(key) !== null) return;
     const { cap, period, group, spentMicroUsd, capMicroUsd } = use;
     this.#audit('budget_alert', { cap, period, group, level, spentMicroUsd, capMicroUsd, ended }, nowMs);
-    const body = JSON.stringify({ text: alertOfCap(use, level, ended) });
+    this.#tellOperator(key, 'budget', alertOfCap(use, level, ended), nowMs);
+  }
+
+  #noteStart(run: string, nowMs: number): void {
+    const starts = this.governors.noteStart(run, nowMs);
+    if (starts === null) return;
+    this.#audit('burst', { starts, minutes: BURST_WINDOW_MS / 60_000 }, nowMs);
+    const text = `${starts} agent runs were asked for within ${BURST_WINDOW_MS / 60_000} minutes. Nothing is refused: they wait in order. /stop holds all of them.`;
+    this.#tellOperator(`burst:${nowMs}`, 'burst of runs', text, nowMs);
+  }
+
+  #holdBack(asked: Omit<Waiting, 'n'>, nowMs: number): number {
+    const position = this.governors.holdBack(asked);
+    const { run, group } = asked;
+    this.#audit('dispatch_held_back', { run, group, position }, nowMs);
+    const text = `${DISPATCHES_PER_DAY} dispatched runs have started today; ${position} wait for the next UTC day.`;
+    this.#tellOperator(`dispatches:${dayOf(nowMs)}`, 'dispatch cap', text, nowMs);
+    return position;
+  }
+
+  /** Once per key. */
+  #tellOperator(key: string, about: string, text: string, nowMs: number): void {
+    const body = JSON.stringify({ about, text });
     this.outbox.add({ key, kind: 'alert', lane: 'alert', body }, nowMs);
   }
 

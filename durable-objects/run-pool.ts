@@ -55,7 +55,7 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
             return runStub(env, run).endForBudget(detail);
           }
           case 'alert':
-            return this.#tellOperator(key, (JSON.parse(body) as { text: string }).text);
+            return this.#tellOperator(key, JSON.parse(body) as { about?: string; text: string });
         }
       },
       succeeded: ({ key }) => this.#store.done(key),
@@ -136,14 +136,17 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
   }
 
   /** A safety alert (row B5): straight to the operator. */
-  async #tellOperator(key: string, text: string): Promise<void> {
+  async #tellOperator(
+    key: string,
+    { about = 'budget', text }: { about?: string; text: string },
+  ): Promise<void> {
     const operator = telegramChats(this.env).get('operator');
     if (!operator)
       throw new SettingError('OPERATOR_TELEGRAM_ID', 'is not set, so the operator cannot be told; set it');
     await telegramStub(this.env).send({
       key,
       ...operator,
-      html: `⚠️ <b>Safety alert</b> (budget): ${html(text, 1_000)}`,
+      html: `⚠️ <b>Safety alert</b> (${html(about)}): ${html(text, 1_000)}`,
       buttons: [],
       at: Date.now(),
     });

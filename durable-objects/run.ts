@@ -241,7 +241,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
   }
 
   async #askForLease(): Promise<void> {
-    const { run, group, kind, priority = DEFAULT_PRIORITY, forPerson = false } = this.#spec();
+    const { run, group, kind, priority = DEFAULT_PRIORITY, forPerson = false, parent = null } = this.#spec();
     const { record } = this.#store;
     if (record === null || record.status === 'ended') return;
     const budget = record.budgetMicroUsd ?? budgetMicroUsd(this.#member().agent);
@@ -252,6 +252,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
       budgetMicroUsd: Math.max(1, budget - record.costMicroUsd),
       priority,
       forPerson,
+      isDispatched: parent !== null,
       at: Date.now(),
     });
     if (answer.status === 'granted') this.#onLease(answer);
