@@ -23,6 +23,8 @@ import type {
 
 const WORKSPACE_FOLDER = '/workspace/repo';
 const LOG_TAIL_BYTES = 64 * 1024;
+/** Between the end of a container and that of its engine. */
+const ENGINE_LEAVES_MS = 1_500;
 /** A session whose budget is spent gets this long to end by itself. */
 const BUDGET_GRACE_MS = 30_000;
 
@@ -39,7 +41,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
   const held = new Set<string>();
   let image: Promise<AgentImage> | null = null;
   /** What is wrong now, by where it was noticed; each stays until it is seen to be mended. */
-  const problems = new Map<'firewall' | 'seccomp' | 'engine', string>();
+  const problems = new Map<'firewall' | 'seccomp' | 'engine' | 'disk', string>();
   let notes: string[] = [];
   void firewall.then((opened) => {
     const open = opened.problems().join(' ');
@@ -88,6 +90,25 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     void gone.catch(() => undefined).finally(() => living.delete(entry));
   }
 
+  /** An engine that is being stopped takes its containers down first, and answers for a moment longer. */
+  async function isEngineGone(): Promise<boolean> {
+    await new Promise((done) => setTimeout(done, ENGINE_LEAVES_MS));
+    await look();
+    return problems.has('engine');
+  }
+
+  async function look(): Promise<boolean> {
+    const wasAway = problems.has('engine');
+    try {
+      await checkEngine(engine);
+      problems.delete('engine');
+      return wasAway;
+    } catch (error) {
+      problems.set('engine', error instanceof Error ? error.message : String(error));
+      return false;
+    }
+  }
+
   /** Waits for the container's end, by itself, by its clock or by `kill`, and clears everything away. */
   function watch(
     spec: SandboxSpec,
@@ -113,8 +134,10 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       clearTimeout(grace);
       const durationMs = Math.round(performance.now() - startedAt);
       await cleanup.run();
+      held.delete(container.name);
       const said = session.doors.end();
-      const facts = { killedAs, budgetSpent: session.isBudgetSpent(), said, ...exit };
+      const placeGone = said === null && killedAs === null && !exit.outOfMemory && (await isEngineGone());
+      const facts = { killedAs, budgetSpent: session.isBudgetSpent(), said, placeGone, ...exit };
       const { reason, detail } = decideEnd({ ...facts, logTail: logs.text().slice(-2_000) });
       return {
         reason,
@@ -170,11 +193,13 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       const { ended, kill } = watch(spec, opened.session, container, logs, startedAt, cleanup);
       track(() => kill('canceled'), ended);
       problems.delete('engine');
+      problems.delete('disk');
       return { ...described(), ended, kill };
     } catch (thrown) {
       await cleanup.run();
       const fault = explained(thrown);
-      if (fault) problems.set('engine', fault.message);
+      if (fault) problems.set(fault.message.startsWith('disk') ? 'disk' : 'engine', fault.message);
+      held.delete(name);
       const error = fault ?? thrown;
       const detail = (error instanceof Error ? error.message : String(error)).slice(0, 4_000);
       options.log(`${spec.run}: ${detail}`);
@@ -285,6 +310,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       return [...reaped];
     },
     problems: () => [...problems.values()],
+    look,
     notes: () => notes,
     async close() {
       const all = [...living];

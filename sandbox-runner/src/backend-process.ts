@@ -95,7 +95,14 @@ export function createUnsafeProcessBackend(options: BackendOptions): SandboxBack
       await session.close();
       await rm(scratch, { recursive: true, force: true, maxRetries: 3 });
       const said = session.doors.end();
-      const facts = { killedAs, budgetSpent: session.isBudgetSpent(), exitCode, outOfMemory: false, said };
+      const facts = {
+        killedAs,
+        budgetSpent: session.isBudgetSpent(),
+        exitCode,
+        outOfMemory: false,
+        placeGone: false,
+        said,
+      };
       return {
         ...decideEnd({ ...facts, logTail: logs.text().slice(-2_000) }),
         turns: said?.turns ?? session.doors.turns(),

@@ -6,6 +6,7 @@ const facts = {
   budgetSpent: false,
   exitCode: 0,
   outOfMemory: false,
+  placeGone: false,
   said: { reason: 'completed' as const, detail: 'All done.', turns: 3 },
   logTail: '',
 };
@@ -23,6 +24,11 @@ it('puts what the runner knows before what the container says', () => {
 it('tells a session that died of memory from one that lost a child to it', () => {
   expect(decideEnd({ ...facts, outOfMemory: true, said: null, exitCode: 137 }).reason).toBe('out_of_memory');
   expect(decideEnd({ ...facts, outOfMemory: true }).reason).toBe('completed');
+});
+
+it('blames the place, not the session, when the engine went away', () => {
+  expect(decideEnd({ ...facts, said: null, exitCode: -1, placeGone: true }).reason).toBe('interrupted');
+  expect(decideEnd({ ...facts, placeGone: true }).reason).toBe('completed');
 });
 
 it('shows the last lines of one that ended without a word', () => {

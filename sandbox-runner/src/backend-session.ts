@@ -181,6 +181,8 @@ export interface EndFacts {
   budgetSpent: boolean;
   exitCode: number;
   outOfMemory: boolean;
+  /** The engine no longer answers. */
+  placeGone: boolean;
   /** What the agent program said of its end. */
   said: AgentEnd | null;
   logTail: string;
@@ -191,6 +193,8 @@ export function decideEnd(facts: EndFacts): { reason: SandboxEnd['reason']; deta
   if (facts.killedAs === 'canceled') return { reason: 'canceled', detail: 'Stopped by the runner.' };
   if (facts.killedAs === 'timeout')
     return { reason: 'timeout', detail: 'The wall clock of the session ran out.' };
+  if (facts.placeGone && facts.said === null)
+    return { reason: 'interrupted', detail: 'The engine went away, and the session with it.' };
   // The engine sets the flag also when only a child was killed and the session went on.
   if (facts.outOfMemory && facts.said?.reason !== 'completed') {
     return { reason: 'out_of_memory', detail: 'The container used all the memory it has.' };

@@ -44,8 +44,9 @@ export class NetworkPool {
   }
 
   async release({ id, name }: RunNetwork): Promise<void> {
-    await removeNetwork(this.#engine, id);
+    // What cannot be removed now is a left-over, for whoever reaps.
     this.#held.delete(name);
+    await removeNetwork(this.#engine, id);
   }
 
   refill(afterMs: number): void {

@@ -28,10 +28,21 @@ export interface EngineFacts {
   seccomp: boolean;
 }
 
+/** One that takes longer is as good as none. */
+const ANSWER_MS = 15_000;
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`silent for ${ANSWER_MS / 1_000} s`)), ANSWER_MS);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}
+
 /** Asks the engine for a sign of life. Errors say how to get an engine. */
 export async function checkEngine(engine: Engine): Promise<EngineFacts> {
   try {
-    const info = (await engine.info()) as {
+    const info = (await inTime(engine.info())) as {
       ServerVersion: string;
       Architecture: string;
       DockerRootDir: string;

@@ -1,5 +1,19 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
+
+/** Throws when not all of it could be written: the disk is full. */
+function writeAll(handle: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(handle, bytes, written);
+}
 
 function syncFolder(folder: string): void {
   const handle = openSync(folder, 'r');
@@ -15,9 +29,11 @@ export function writeDurably(path: string, content: string | Uint8Array): void {
   const draft = `${path}.draft`;
   const handle = openSync(draft, 'w', 0o600);
   try {
-    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    for (let written = 0; written < bytes.length; ) written += writeSync(handle, bytes, written);
+    writeAll(handle, typeof content === 'string' ? Buffer.from(content) : content);
     fsyncSync(handle);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
   } finally {
     closeSync(handle);
   }
@@ -25,12 +41,20 @@ export function writeDurably(path: string, content: string | Uint8Array): void {
   syncFolder(dirname(path));
 }
 
-/** Appends one line and returns once it is on the disk. A crash may leave a torn last line: see `completeLines`. */
+/**
+ * Appends one line and returns once it is on the disk; on a full one nothing is appended. A crash may leave a torn
+ * last line: see `completeLines`.
+ */
 export function appendDurably(path: string, line: string): void {
   const handle = openSync(path, 'a', 0o600);
+  const { size } = fstatSync(handle);
   try {
-    writeSync(handle, `${line}\n`);
+    writeAll(handle, Buffer.from(`${line}\n`));
     fsyncSync(handle);
+  } catch (error) {
+    // Half a line would be glued to the next one.
+    ftruncateSync(handle, size);
+    throw error;
   } finally {
     closeSync(handle);
   }

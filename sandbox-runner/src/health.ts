@@ -57,7 +57,8 @@ export class Health {
         `disk: ${Math.round(this.#diskFreeBytes / 1_048_576)} MB left; free some on ${this.#folder}`,
       );
     if (!reachable) problems.push('the control plane does not answer');
-    const engine = this.imageProblem !== null ? 'failing' : this.image === null ? 'preparing' : 'ok';
+    const isFailing = this.imageProblem !== null || backend.some((problem) => problem.startsWith('engine:'));
+    const engine = isFailing ? 'failing' : this.image === null ? 'preparing' : 'ok';
     return { ...facts, engine, image: this.image, diskFreeBytes: this.#diskFreeBytes, problems };
   }
 

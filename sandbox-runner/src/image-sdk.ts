@@ -28,6 +28,12 @@ export async function installSdk(
   progress('Installing the Claude Agent SDK (some 200 MB to fetch)');
   // Whole or not at all: a broken install must not look like one.
   const draft = `${folder}.${process.pid}.draft`;
+  await mkdir(cacheFolder, { recursive: true }).catch((error: unknown) => {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new ImageError(
+      `${cacheFolder} cannot be used (${code}). Set RUNNER_CACHE_DIR to a folder that the runner may write, with 2 GB free.`,
+    );
+  });
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });
   try {

@@ -22,6 +22,11 @@ const service = await startRunner({
   nowMs: Date.now,
   monotonicMs: () => performance.now(),
   random: Math.random,
+}).catch((error: unknown) => {
+  const isFull = (error as NodeJS.ErrnoException).code === 'ENOSPC';
+  const fix = isFull ? ` Free some space on ${settings.stateDir}.` : '';
+  console.error(`the runner cannot start: ${error instanceof Error ? error.message : String(error)}.${fix}`);
+  process.exit(1);
 });
 console.log(`ready ${service.url}`);
 

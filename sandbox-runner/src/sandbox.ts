@@ -22,6 +22,8 @@ export interface SandboxBackend {
   reapOrphans(): Promise<string[]>;
   /** What makes this backend weaker than it should be, each with its way out; for the health report. */
   problems(): string[];
+  /** Looks whether the place is there, for `problems`; true when it is back after it was away. */
+  look?(): Promise<boolean>;
   /** How strong the walls are where that depends on the engine; for the health report. */
   notes?(): string[];
   close(): Promise<void>;
@@ -130,7 +132,16 @@ export type SandboxEvent =
   | { type: 'turn'; turns: number };
 
 export interface SandboxEnd {
-  reason: 'completed' | 'budget' | 'timeout' | 'out_of_memory' | 'crashed' | 'canceled' | 'start_failed';
+  reason:
+    | 'completed'
+    | 'budget'
+    | 'timeout'
+    | 'out_of_memory'
+    | 'crashed'
+    | 'canceled'
+    | 'start_failed'
+    /** The place broke, not the session. */
+    | 'interrupted';
   detail: string;
   turns: number;
   durationMs: number;

@@ -162,8 +162,15 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     await imageReady().catch(() => {});
   };
 
+  const look = async () => {
+    await health.look().catch(() => {});
+    const isBack = (await backend.look?.()) ?? false;
+    if (isBack) await backend.reapOrphans().catch(() => {});
+    if (isBack || health.imageProblem !== null) await imageReady().catch(() => {});
+  };
+
   await health.look();
-  const looking = setInterval(() => void health.look().catch(() => {}), LOOK_EVERY_MS);
+  const looking = setInterval(() => void look(), LOOK_EVERY_MS);
   let authority = settings.authority ?? '';
   const app = createRunnerApp({
     runs,

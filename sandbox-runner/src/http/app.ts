@@ -150,6 +150,8 @@ export function createRunnerApp(deps: RunnerAppDeps): Hono<App> {
   app.notFound(() => problem('not_found'));
   app.onError((error, context) => {
     deps.logger.error('a request failed', { path: context.req.path, error });
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+      return problem('unavailable', "disk: the runner's disk is full; free some where its state is kept");
     const known = error instanceof RemoteError || error instanceof WorkerError;
     return problem('unavailable', known ? error.message : undefined);
   });

@@ -12,6 +12,7 @@ const MINUTE = 60_000;
 /** A session on a clock that the test turns; `told` is what would go to the Worker. */
 function play(script: Script, change: Partial<RunRequest> = {}) {
   const told: EventPayload[] = [];
+  const disk = { isFull: false };
   const clock = { nowMs: 0, monotonicMs: 0 };
   const leaseClock = new LeaseClock(() => clock.monotonicMs);
   const request = runRequest('one', change);
@@ -20,6 +21,7 @@ function play(script: Script, change: Partial<RunRequest> = {}) {
     started: false,
     resultGiven: false,
     fixAccepted: false,
+    requests: [],
     messagesGiven: [],
     spentMicroUsd: 0,
   };
@@ -27,6 +29,7 @@ function play(script: Script, change: Partial<RunRequest> = {}) {
     backend: fakeBackend(script),
     spool: {
       append: (_run: string, _fence: number, payload: EventPayload) => {
+        if (disk.isFull) throw new Error('ENOSPC: no space left on device');
         told.push(payload);
         return null;
       },
@@ -42,7 +45,7 @@ function play(script: Script, change: Partial<RunRequest> = {}) {
     imageReady: async () => undefined,
   };
   // What a session of these tests never asks for is not there.
-  return { run: new LiveRun(request, deps as unknown as LiveRunDeps), told, clock };
+  return { run: new LiveRun(request, deps as unknown as LiveRunDeps), told, clock, disk };
 }
 
 test('a session without a sign of life is silent; one that waits for the control plane, or for our answer, is not', async () => {
@@ -89,4 +92,29 @@ test('a session that takes longer than expected is told once', async () => {
   );
   await run.settled;
   expect(told.filter(({ type }) => type === 'alert')).toMatchObject([{ data: { rule: 'overtime' } }]);
+});
+
+test('on a full disk the agent goes no step further, and what was spent and how it ended is written once there is room', async () => {
+  const answers: string[] = [];
+  const usage = { requestId: 'r', model: 'm', at: 1, inputTokens: 1, outputTokens: 1 };
+  const cache = { cacheReadTokens: 0, cacheWrite5mTokens: 0, cacheWrite1hTokens: 0 };
+  const { run, told, disk } = play(async ({ handlers }) => {
+    await new Promise((done) => setTimeout(done, 5));
+    disk.isFull = true;
+    handlers.onUsage({ ...usage, ...cache });
+    const line = { type: 'tool', id: 't', name: 'Bash', phase: 'requested' } as const;
+    try {
+      handlers.onEvent({ ...line, input: null, output: null, durationMs: null });
+      answers.push('it may go on');
+    } catch {
+      answers.push('blocked');
+    }
+    return {};
+  });
+  setTimeout(() => {
+    disk.isFull = false;
+  }, 50);
+  expect(await run.settled).toBe('no_result');
+  expect(answers).toEqual(['blocked']);
+  expect(told.map(({ type }) => type)).toEqual(['started', 'usage', 'ended']);
 });

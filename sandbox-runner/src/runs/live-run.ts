@@ -38,6 +38,8 @@ const SAID_CHARS = 16_000;
 const DETAIL_CHARS = 4_000;
 const ALERT_CHARS = 1_900;
 const LEASE_LOOK_MS = 500;
+/** How often a full disk is tried again. */
+const WRITE_AGAIN_MS = 2_000;
 const FETCH_TRIES = 5;
 const WORKSPACE_FOLDER = '/workspace/repo';
 
@@ -67,6 +69,9 @@ export class LiveRun {
   readonly #kept = Promise.withResolvers<void>();
   /** What an eager agent did before we heard that it runs; null once that is told. */
   #early: EventArguments[] | null = [];
+  /** What a full disk did not take yet, in order. */
+  readonly #unwritten: EventArguments[] = [];
+  #writing: Promise<void> = Promise.resolve();
   #sandbox: Sandbox | null = null;
   #stop: Stop | null = null;
   readonly #alerted = new Set<string>();
@@ -164,7 +169,7 @@ export class LiveRun {
   #alert(rule: string, text: string): void {
     if (this.#alerted.has(rule)) return;
     this.#alerted.add(rule);
-    this.#append({ type: 'alert', data: { rule, text: clip(this.#deps.redact(text), ALERT_CHARS) } });
+    this.#keep({ type: 'alert', data: { rule, text: clip(this.#deps.redact(text), ALERT_CHARS) } });
   }
 
   /** Without a fresh lease nothing is spent: calls wait, and waiting is not silence. */
@@ -249,7 +254,7 @@ export class LiveRun {
       mayCall: () => this.#mayCall(),
       onUsage: (usage) => {
         this.#lastSignAtMs = this.#deps.nowMs();
-        this.#append({ type: 'usage', data: usage });
+        this.#keep({ type: 'usage', data: usage });
       },
     };
     const sandbox = await this.#open(spec, handlers);
@@ -276,13 +281,42 @@ export class LiveRun {
   #begin(first: EventArguments | null): void {
     const early = this.#early ?? [];
     this.#early = null;
-    for (const event of first ? [first, ...early] : early) this.#append(...event);
+    for (const event of first ? [first, ...early] : early) this.#keep(...event);
     this.#began.resolve();
   }
 
+  /** Throws when it cannot be written: for what the agent may not go on without. */
   #append(...event: EventArguments): void {
     if (this.#early) this.#early.push(event);
     else this.#deps.spool.append(this.request.id, this.request.fence, ...event);
+  }
+
+  /** Never throws, and loses nothing while this process lives: for what has happened already. */
+  #keep(...event: EventArguments): void {
+    try {
+      if (this.#unwritten.length === 0) return this.#append(...event);
+    } catch (error) {
+      this.#deps.logger.error('an event could not be written; it is tried again', {
+        run: this.request.id,
+        error,
+      });
+    }
+    this.#unwritten.push(event);
+    if (this.#unwritten.length === 1) this.#writing = this.#writeLater();
+  }
+
+  async #writeLater(): Promise<void> {
+    while (this.#unwritten.length > 0) {
+      await this.#deps.sleep(WRITE_AGAIN_MS);
+      try {
+        for (let event = this.#unwritten[0]; event; event = this.#unwritten[0]) {
+          this.#append(...event);
+          this.#unwritten.shift();
+        }
+      } catch {
+        // Still full.
+      }
+    }
   }
 
   /** A session that has given its result, or handed over, is not kept going by a message. */
@@ -337,7 +371,7 @@ export class LiveRun {
     this.#begin(null);
     const transcript = await this.#transcript(end.transcriptPath);
     const { reason, detail } = endOf(end, this.#stop, this.#tools);
-    this.#append(
+    this.#keep(
       {
         type: 'ended',
         data: {
@@ -350,6 +384,7 @@ export class LiveRun {
       },
       transcript === null ? [] : [transcript],
     );
+    await this.#writing;
     return reason;
   }
 }

@@ -24,6 +24,8 @@ export interface RunState {
 /** A session without a sign of life for this long is stuck. */
 const SILENT_MS = 10 * 60_000;
 const WATCH_EVERY_MS = 15_000;
+/** How often a full disk is tried again. */
+const WRITE_AGAIN_MS = 2_000;
 
 async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
@@ -122,14 +124,26 @@ export class RunManager {
     void run.settled.then((reason) => {
       this.#deps.logger.info('run ended', { run: record.request.id, reason });
       if (this.#live.get(record.request.id) === run) this.#live.delete(record.request.id);
-      this.#finish(record, reason);
+      return this.#finish(record, reason);
     });
   }
 
-  #finish(record: RunRecord, reason: RunEndReason): void {
+  async #finish(record: RunRecord, reason: RunEndReason): Promise<void> {
     const { id, fence } = record.request;
+    const ended = { reason, at: this.#deps.nowMs() };
+    while (this.#deps.records.get(id)?.request.fence === fence) {
+      try {
+        this.#deps.records.save({ ...record, ended });
+        break;
+      } catch (error) {
+        this.#deps.logger.error('the end of a run could not be written; it is tried again', {
+          run: id,
+          error,
+        });
+        await this.#deps.sleep(WRITE_AGAIN_MS);
+      }
+    }
     if (this.#deps.records.get(id)?.request.fence !== fence) return;
-    this.#deps.records.save({ ...record, ended: { reason, at: this.#deps.nowMs() } });
     this.#deps.leaseClock.forget(id);
     this.#deps.messages.forget(id, fence);
   }

@@ -63,6 +63,7 @@ export async function openRunnerStage(name: string): Promise<RunnerStage> {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
+        ...(process.env.DOCKER_HOST ? { DOCKER_HOST: process.env.DOCKER_HOST } : {}),
         RUNNER_PORT: '0',
         RUNNER_NAME: name,
         RUNNER_STATE_DIR: stateDir,
