@@ -19,7 +19,8 @@ import type { RunRpc, SteerAnswer } from './rpc.ts';
 import { BUDGET_SPENT, type LightDeps, runLight } from './run-light.ts';
 import { holdsLease, type RunEnd, type RunRecord } from './run-record.ts';
 import { budgetMicroUsd, type Member, memberOf, runRequestOf } from './run-request.ts';
-import { type Lease, RunStore } from './run-store.ts';
+import type { Lease } from './run-sessions.ts';
+import { RunStore } from './run-store.ts';
 import { sqlOf } from './sql.ts';
 import { groupQueueStub, incidentStub, runPoolStub, telegramStub } from './stubs.ts';
 
