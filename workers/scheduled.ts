@@ -13,8 +13,9 @@ import { postWeeklyReview } from './audit/weekly-review.ts';
 import { makeNightlyManifest } from './backup/manifest.ts';
 import { openRestore } from './backup/restore.ts';
 import { sealNextDay } from './db/audit-root.ts';
-import { overdueObjects } from './db/queries.ts';
+import { overdueObjects, waitingDeliveries } from './db/queries.ts';
 import { auditMonthsInD1, type Env } from './env.ts';
+import { shardOf } from './routing/event-ids.ts';
 
 /** An alarm is late by seconds at most; a timer this late has lost its alarm. */
 const OVERDUE_MS = 60_000;
@@ -32,7 +33,7 @@ export async function tick(env: Env, nowMs: number): Promise<void> {
     telegramStub(env).poke(),
     runPoolStub(env).poke(),
     schedulerStub(env).poke(),
-    ...Array.from({ length: INBOX_SHARDS }, (_, shard) => inboxShard(env, shard).poke()),
+    pokeInboxes(env, nowMs),
   ];
   for (const result of await Promise.allSettled(work))
     if (result.status === 'rejected') console.error('tick', String(result.reason));
@@ -43,6 +44,18 @@ async function keepAudit(env: Env, nowMs: number): Promise<void> {
   await sealNextDay(env.DB, nowMs);
   await archiveAudit(env.DB, env.ARTIFACTS, nowMs, auditMonthsInD1(env));
   await makeNightlyManifest(env.DB, env.ARTIFACTS, nowMs);
+}
+
+/**
+ * The inboxes with an event that should have been delivered, and two that have their turn: one that lost its
+ * alarm before a row of it came to D1 is found in a quarter of an hour, or in a few hours where ticks are rare.
+ */
+async function pokeInboxes(env: Env, nowMs: number): Promise<void> {
+  const waiting = await waitingDeliveries(env.DB, nowMs - OVERDUE_MS, MAX_POKES);
+  const minute = Math.floor(nowMs / 60_000);
+  const turns = [minute, Math.floor(minute / INBOX_SHARDS)].map((turn) => turn % INBOX_SHARDS);
+  const shards = new Set([...waiting.map(shardOf), ...turns]);
+  await Promise.allSettled([...shards].map((shard) => inboxShard(env, shard).poke()));
 }
 
 async function pokeOverdue(env: Env, nowMs: number): Promise<void> {

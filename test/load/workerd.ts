@@ -24,6 +24,8 @@ export type WorkerConfig = z.infer<typeof configSchema>;
 
 export interface Bundle {
   dir: string;
+  /** Its one module, in `dir`. */
+  main: string;
   config: WorkerConfig;
   remove(): void;
 }
@@ -38,7 +40,9 @@ export async function bundleWorker(configPath = join(root, 'wrangler.toml')): Pr
     env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: '1', NO_COLOR: '1' },
   });
   const config = configSchema.parse(parse(readFileSync(configPath, 'utf8')));
-  return { dir, config, remove: () => rmSync(dir, { recursive: true, force: true }) };
+  const main = readdirSync(dir).find((name) => name.endsWith('.js'));
+  if (main === undefined) throw new Error('wrangler made no bundle');
+  return { dir, main, config, remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
 type D1 = Awaited<ReturnType<Miniflare['getD1Database']>>;
@@ -91,7 +95,7 @@ export class Workerd {
       convertV4MiniflareOptions({
         name: config.name,
         modulesRoot: bundle.dir,
-        modules: [{ type: 'ESModule', path: join(bundle.dir, 'index.js') }],
+        modules: [{ type: 'ESModule', path: join(bundle.dir, bundle.main) }],
         compatibilityDate: config.compatibility_date,
         compatibilityFlags: config.compatibility_flags,
         d1Databases: Object.fromEntries(config.d1_databases.map(({ binding }) => [binding, binding])),

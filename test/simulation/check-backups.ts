@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { hasTable } from './checks.ts';
 import type { ObjectState, Row } from './objects.ts';
 import { D1 } from './storage.ts';
 import type { World } from './world.ts';
@@ -118,6 +119,6 @@ const allOf = (database: DatabaseSync, table: string): string =>
     database.prepare(`SELECT rowid AS "_rowid", * FROM "${table}" ORDER BY rowid`).all() as Row[],
   );
 
-/** Asked something once, and nothing came of it. */
+/** Asked something once, and nothing came of it; or it died before it had its tables, and nobody came back. */
 const isUntouched = (state: ObjectState): boolean =>
-  state.rows('SELECT 1 FROM _backup_dirty LIMIT 1').length === 0;
+  !hasTable(state, '_backup_dirty') || state.rows('SELECT 1 FROM _backup_dirty LIMIT 1').length === 0;

@@ -64,7 +64,7 @@ export async function checkAtRest(world: World): Promise<void> {
   checkProjections(world);
 }
 
-const hasTable = (state: ObjectState, table: string): boolean =>
+export const hasTable = (state: ObjectState, table: string): boolean =>
   state.rows(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?`, table).length > 0;
 
 function checkNothingWaits(world: World, state: ObjectState): void {

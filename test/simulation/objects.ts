@@ -125,7 +125,7 @@ export class ObjectState {
    * stands for nothing else may be lost.
    */
   #isFoundByTick(): boolean {
-    if (['INBOX', 'TELEGRAM', 'RUN_POOL'].includes(this.binding)) return true;
+    if (['TELEGRAM', 'RUN_POOL'].includes(this.binding)) return true;
     const waits =
       this.rows(`SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1`).length +
       this.rows('SELECT 1 FROM projection LIMIT 1').length +

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 /**
@@ -218,7 +219,10 @@ export const deliveries = sqliteTable(
     tries: integer().notNull(),
     reason: text(),
   },
-  (table) => [index('deliveries_received').on(table.receivedAt)],
+  (table) => [
+    index('deliveries_received').on(table.receivedAt),
+    index('deliveries_waiting').on(table.updatedAt).where(sql`${table.status} = 'accepted'`),
+  ],
 );
 
 /** What failed for good, with what is needed to try it again: the object and the key there. */
