@@ -123,12 +123,13 @@ export class GroupQueueStore {
   cancelNewest(command: string, thread: string, by: string, nowMs: number): CancelAnswer {
     const known = this.#sql.all<{ answer: string }>('SELECT answer FROM commands WHERE id = ?', command)[0];
     if (known) return JSON.parse(known.answer) as CancelAnswer;
-    return this.#sql.transaction(() => {
+    let answer: CancelAnswer = { status: 'unknown' };
+    this.#change(nowMs, () => {
       const row = this.#messages.newestOpen(thread);
-      const answer: CancelAnswer = row === null ? { status: 'unknown' } : this.cancel(row.id, by, nowMs);
+      if (row !== null) answer = this.cancel(row.id, by, nowMs);
       this.#sql.run('INSERT INTO commands (id, answer) VALUES (?, ?)', command, JSON.stringify(answer));
-      return answer;
     });
+    return answer;
   }
 
   succeeded({ key, body }: OutboxItem, outcome: EffectOutcome, nowMs: number): void {

@@ -57,6 +57,7 @@ export async function checkAtRest(world: World): Promise<void> {
   for (const inbox of objects.of('INBOX')) checkInbox(world, inbox);
   for (const incident of objects.of('INCIDENT')) await checkIncident(world, incident);
   for (const queue of objects.of('GROUP_QUEUE')) checkQueue(world, queue);
+  world.talk.check();
   for (const run of objects.of('RUN')) checkRun(world, run);
   for (const pool of objects.of('RUN_POOL')) checkPoolAtRest(world, pool);
   for (const bot of objects.of('TELEGRAM')) checkMessages(world, bot);

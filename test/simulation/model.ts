@@ -17,6 +17,14 @@ export const fixResult = (outcome: string, confidence = 0.9) => ({
   ...common,
 });
 
+export const taskReport = {
+  kind: 'report',
+  outcome: 'done',
+  answer: 'All is well.',
+  confidence: 0.9,
+  ...common,
+};
+
 /** The provider behind light runs: it judges, looks into the log first, or answers nonsense. */
 export class Model implements Service {
   readonly #world: World;
@@ -39,6 +47,7 @@ export class Model implements Service {
 
   perform({ body }: Asked): Answer {
     const { model, messages } = body as { model: string; messages: unknown[] };
+    this.#world.talk.reads(JSON.stringify(messages));
     const asksTool = messages.length === 1 && this.#random.chance(0.3);
     const content = asksTool
       ? [

@@ -1,8 +1,8 @@
 import type { Intent, IntentOutcome } from '../../core/contracts/intents.ts';
-import type { RunEndReason, RunnerEvent, RunRequest } from '../../core/contracts/run.ts';
+import type { RunEndReason, RunMessage, RunnerEvent, RunRequest } from '../../core/contracts/run.ts';
 import type { Event } from './clock.ts';
 import { Life, within } from './life.ts';
-import { fixResult } from './model.ts';
+import { fixResult, taskReport } from './model.ts';
 import type { Answer, Asked, Service } from './network.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -25,6 +25,9 @@ interface Session {
   ended: boolean;
   renewedAt: number;
   next: Event | null;
+  /** What was said to it and not yet given to its model. */
+  messages: RunMessage[];
+  heard: Set<string>;
 }
 
 interface PerformIntent {
@@ -92,8 +95,9 @@ export class Runner implements Service {
 
   perform(asked: Asked): Answer {
     if (this.#state !== 'up') return { status: 502, body: { code: 'bad_gateway' } };
-    const [, , kind, id = ''] = asked.path.split('/');
+    const [, , kind, id = '', part] = asked.path.split('/');
     if (kind === 'intents') return { status: 200, body: this.#performIntent(asked.body as PerformIntent) };
+    if (part === 'messages') return this.#hear(id, asked.body as RunMessage);
     if (asked.method === 'DELETE') {
       const fence = Number(asked.url.searchParams.get('fence'));
       const known = this.known.get(id);
@@ -123,10 +127,25 @@ export class Runner implements Service {
       ended: false,
       renewedAt: this.#world.clock.now,
       next: null,
+      messages: [],
+      heard: new Set(),
     };
+    this.#world.talk.reads(request.prompt);
     this.sessions.push(session);
     this.#beat(100);
     this.#play(session);
+    return { status: 202, body: {} };
+  }
+
+  #hear(run: string, message: RunMessage): Answer {
+    const known = this.known.get(run);
+    if (!known || message.fence > known.fence) return { status: 404, body: { code: 'not_found' } };
+    if (message.fence < known.fence) return { status: 409, body: { code: 'stale_fence' } };
+    const session = this.living.find((one) => one.run === run);
+    if (!session) return { status: 410, body: { code: 'ended' } };
+    if (session.heard.has(message.id)) return { status: 200, body: {} };
+    session.heard.add(message.id);
+    session.messages.push(message);
     return { status: 202, body: {} };
   }
 
@@ -186,10 +205,11 @@ export class Runner implements Service {
       if (random.chance(0.2)) steps.push(() => this.#report(session, { nonsense: true }));
       steps.push(() => this.#end(session, reason, 'as agents do'));
     } else {
+      const isTask = session.request.fix === null;
       const outcome = random.chance(0.85) ? 'fixed' : random.pick(['not_code', 'not_diagnosable']);
       if (outcome === 'fixed' && !random.chance(agentTrouble * 0.2)) steps.push(() => this.#submit(session));
       if (random.chance(agentTrouble * 0.3)) steps.push(() => this.#submit(session));
-      steps.push(() => this.#report(session, fixResult(outcome)));
+      steps.push(() => this.#report(session, isTask ? taskReport : fixResult(outcome)));
       steps.push(() => this.#end(session, 'completed', ''));
     }
     if (random.chance(runnerTrouble))
@@ -226,6 +246,10 @@ export class Runner implements Service {
 
   #work(session: Session): void {
     this.#world.acts(session.run, this);
+    for (const { id: message, text } of session.messages.splice(0)) {
+      this.#world.talk.reads(text);
+      this.#say(session, { type: 'message_given', data: { message } });
+    }
     const id = `${this.name}-${++this.#calls}`;
     this.#say(session, {
       type: 'tool',

@@ -3,6 +3,8 @@ import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
 export const OPERATOR = 4711;
+/** The operator's own chat. */
+const HERE = { chat: OPERATOR, thread: null };
 
 interface Sent {
   id: number;
@@ -108,11 +110,13 @@ export class Telegram implements Service {
     });
   }
 
-  say(text: string): void {
+  say(text: string, { chat, thread }: { chat: number; thread: number | null } = HERE): void {
+    const topic = thread === null ? {} : { message_thread_id: thread, is_topic_message: true };
     this.#update({
       message: {
         message_id: this.#random.between(1, 1e9),
-        chat: { id: OPERATOR },
+        chat: { id: chat },
+        ...topic,
         from: { id: OPERATOR, first_name: 'Olga' },
         text,
       },

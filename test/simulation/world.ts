@@ -13,6 +13,7 @@ import { type ObjectState, Objects } from './objects.ts';
 import { Random } from './random.ts';
 import { Runner } from './runners.ts';
 import { Bucket, D1 } from './storage.ts';
+import { Talk } from './talk.ts';
 import { OPERATOR, Telegram } from './telegram.ts';
 
 type ObjectClass = new (ctx: unknown, env: unknown) => object;
@@ -49,6 +50,7 @@ export class World {
   readonly bucket: Bucket;
   readonly azure: AzureDevOps;
   readonly telegram: Telegram;
+  readonly talk: Talk;
   readonly runners: Runner[];
   /** Buttons that the operator has pressed or will press. */
   readonly pressed: string[] = [];
@@ -89,6 +91,7 @@ export class World {
     this.d1 = new D1({ ...shared, random: this.random('d1') });
     this.azure = new AzureDevOps(this, this.#people.between(1, 2));
     this.telegram = new Telegram(this);
+    this.talk = new Talk(this);
     this.runners = ['a', 'b']
       .slice(0, this.#people.chance(0.7) ? 2 : 1)
       .map((name) => new Runner(this, name, this.#people.between(1, 3)));
@@ -231,6 +234,7 @@ export class World {
     for (let at = 0; at < CHAOS_MS; at += 600_000) {
       this.clock.after(at + people.between(0, 600_000), () => this.#somebodyDoesSomething(repositories));
       this.clock.after(at + people.between(0, 600_000), () => this.#operatorStops());
+      this.clock.after(at + people.between(0, 600_000), () => this.talk.aWhile());
     }
   }
 
@@ -250,7 +254,18 @@ export class World {
     const repository = people.between(1, repositories);
     const open = this.azure.pullRequests.filter(({ status }) => status === 'active');
     const [first] = open;
-    const deed = people.pick(['break', 'mend', 'abandon', 'merge', 'push', 'branch', 'ask', 'replay']);
+    const deed = people.pick([
+      'break',
+      'mend',
+      'abandon',
+      'merge',
+      'push',
+      'branch',
+      'ask',
+      'replay',
+      'talk',
+      'talk',
+    ]);
     if (deed === 'break') this.#commitLater(repository, 'refs/heads/main', true);
     else if (deed === 'mend') this.#commitLater(repository, 'refs/heads/main', false);
     else if (deed === 'branch') this.#commitLater(repository, 'refs/heads/feature/a', people.chance(0.5));
