@@ -6,6 +6,7 @@ import { auditRowOf } from './journal-audit.ts';
 import { migrate } from './migrate.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
 import { ProjectionQueue } from './projection.ts';
+import { RunDispatches } from './run-dispatches.ts';
 import { RunLedger } from './run-ledger.ts';
 import { RunMessages } from './run-messages.ts';
 import { runMigrations } from './run-migrations.ts';
@@ -19,6 +20,7 @@ export class RunBook {
   readonly projections: ProjectionQueue;
   readonly ledger: RunLedger;
   readonly messages: RunMessages;
+  readonly dispatches: RunDispatches;
   readonly #sql: Sql;
   readonly #changed: () => void;
   #journal: Journal | null = null;
@@ -32,6 +34,7 @@ export class RunBook {
     this.projections = new ProjectionQueue(sql);
     this.ledger = new RunLedger(sql);
     this.messages = new RunMessages(sql);
+    this.dispatches = new RunDispatches(sql);
   }
 
   get record(): RunRecord | null {

@@ -230,3 +230,76 @@ describe('a light run', () => {
     expect(asked).toHaveLength(1);
   });
 });
+
+describe('dispatch', () => {
+  const teamSpec = (change = {}) => judgeSpec({ group: 'team', purpose: 'task', ...change });
+  const report = {
+    kind: 'report',
+    outcome: 'done',
+    answer: 'Sam looks.',
+    finding: 'f',
+    reasoning: 'r',
+    rootCause: 'c',
+    confidence: 0.9,
+    alternatives: [],
+    evidence: [{ claim: 'c', source: 's' }],
+  };
+  const wants = (...prompts: string[]) =>
+    reply(
+      prompts.map((prompt, n) => ({
+        type: 'tool_use',
+        id: `tool_${n}_${calls}`,
+        name: 'dispatch',
+        input: { group: 'sam', prompt, budgetUsd: 0.02 },
+      })),
+      'tool_use',
+    );
+  const answersOf = (asked: Asked | undefined) =>
+    (asked?.messages.at(-1)?.content as { content: string; is_error?: boolean }[] | undefined) ?? [];
+
+  test('starts another group’s task once, paid from its own budget; the ninth is refused', async () => {
+    const names = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
+    const asked = model([() => wants(...names, 'ONE!'), () => says(report)]);
+    const spec = teamSpec();
+    await runStub(env, spec.run).start(spec);
+    const record = await ended(spec.run);
+    const answers = answersOf(asked[1]).map(({ content }) => content);
+    expect(answers[0]).toMatch(/^Dispatched to sam as inc_[0-9A-Z]{26}, with \$0\.02\.$/);
+    expect(answers[4]).toContain('This was dispatch 5 of at most 8');
+    expect(answers[8]).toContain('Refused (dispatch_limit)');
+    expect(answers[9]).toBe(answers[0]);
+    expect(record.budgetMicroUsd).toBe(2_000_000 - 8 * 20_000);
+    const tasks = await until(async () => {
+      const { results } = await env.DB.prepare(`SELECT id FROM incidents WHERE loop = 'task'`).all();
+      return results.length === 8 && results;
+    });
+    expect(tasks).toHaveLength(8);
+  });
+
+  test('costs no more than the run has left, and a dispatched run cannot dispatch', async () => {
+    const asked = model([
+      () =>
+        reply(
+          [
+            {
+              type: 'tool_use',
+              id: 't',
+              name: 'dispatch',
+              input: { group: 'cody', prompt: 'x', budgetUsd: 2 },
+            },
+          ],
+          'tool_use',
+        ),
+      () => says(report),
+    ]);
+    const spec = teamSpec();
+    await runStub(env, spec.run).start(spec);
+    await ended(spec.run);
+    expect(answersOf(asked[1])[0]?.content).toContain('Refused (dispatch_budget)');
+    const before = asked.length;
+    const child = teamSpec({ parent: spec.run });
+    await runStub(env, child.run).start(child);
+    await until(async () => asked.length > before);
+    expect(asked[before]?.tools?.some(({ name }) => name === 'dispatch') ?? false).toBe(false);
+  });
+});

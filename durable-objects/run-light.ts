@@ -2,6 +2,7 @@ import type { Usage } from '../core/contracts/usage.ts';
 import { AnthropicError, askForResult, type LightRequest } from '../workers/adapters/anthropic.ts';
 import { getArtifact } from '../workers/artifacts.ts';
 import { anthropicSettings, type Env, SettingError } from '../workers/env.ts';
+import { type DispatchDeps, dispatchTool } from './run-dispatch-tool.ts';
 import { readLogTool } from './run-log-tool.ts';
 import { type RunEnd, type RunRecord, resultSchemaOf } from './run-record.ts';
 import type { Member } from './run-request.ts';
@@ -17,6 +18,8 @@ export interface LightDeps {
   onUsage(usage: Usage): void;
   onToolCall: LightRequest<unknown>['onToolCall'];
   newMessages: LightRequest<unknown>['newMessages'];
+  dispatch: DispatchDeps['dispatch'];
+  leftMicroUsd: DispatchDeps['leftMicroUsd'];
 }
 
 /** One light run from prompt to end. Never throws: what failed outside is an end as well. */
@@ -27,10 +30,15 @@ export async function runLight(
   deps: LightDeps,
 ): Promise<RunEnd> {
   try {
-    const tool = readLogTool(record.spec, async (sha256) => {
+    const { dispatch, leftMicroUsd, ...calls } = deps;
+    const readLog = readLogTool(record.spec, async (sha256) => {
       const found = await getArtifact(env.ARTIFACTS, sha256);
       return found === null ? null : found.text();
     });
+    // Of a run that is done again nothing may come.
+    const dispatching =
+      record.rerun === null ? dispatchTool({ env, spec: record.spec, dispatch, leftMicroUsd }) : null;
+    const tools = [readLog, dispatching].filter((tool) => tool !== null);
     const { baseUrl, apiKey } = anthropicSettings(env);
     const answer = await askForResult({
       apiKey,
@@ -39,11 +47,11 @@ export async function runLight(
       charter: member.charter,
       prompt: record.spec.prompt,
       schema: resultSchemaOf(record.spec.purpose),
-      tools: tool !== null && member.agent.tools.includes(tool.name) ? [tool] : [],
+      tools: tools.filter(({ name }) => member.agent.tools.includes(name)),
       maxToolCalls: MAX_TOOL_CALLS,
       maxOutputTokens: MAX_OUTPUT_TOKENS,
       now: Date.now,
-      ...deps,
+      ...calls,
     });
     if (answer.ok) return { ok: true, result: answer.value };
     return { ok: false, reason: 'invalid_result', detail: answer.detail, invalid: answer.value };

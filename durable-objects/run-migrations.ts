@@ -1,6 +1,7 @@
 import { journalTable } from './journal.ts';
 import { outboxLanesIndex, outboxPendingIndex, outboxTable } from './outbox.ts';
 import { projectionTable } from './projection.ts';
+import { runDispatchesTable } from './run-dispatches.ts';
 import { runMessagesTable } from './run-messages.ts';
 
 /** Append only: what is applied is never edited. */
@@ -24,4 +25,5 @@ export const runMigrations: readonly string[] = [
   'CREATE TABLE intents (id TEXT PRIMARY KEY, body TEXT NOT NULL)',
   runMessagesTable,
   outboxLanesIndex,
+  runDispatchesTable,
 ];

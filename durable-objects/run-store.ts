@@ -9,6 +9,7 @@ import type { ProjectionQueue } from './projection.ts';
 import type { SteerAnswer } from './rpc.ts';
 import { RunBook } from './run-book.ts';
 import { countUsage } from './run-cost.ts';
+import type { Child, DispatchAnswer } from './run-dispatches.ts';
 import { RunEvents } from './run-events.ts';
 import type { RunLedger } from './run-ledger.ts';
 import type { RunMessages } from './run-messages.ts';
@@ -137,6 +138,15 @@ export class RunStore {
 
   addUsage(usage: Usage, nowMs: number): void {
     this.#book.change(() => countUsage(this.#book, usage, nowMs));
+  }
+
+  /** Takes a child run's budget from this one's; refused beyond what a session may. */
+  dispatch(child: Child, nowMs: number): DispatchAnswer {
+    let answer: DispatchAnswer | null = null;
+    this.#book.change(() => {
+      answer = this.#book.dispatches.add(this.#book, child, nowMs);
+    });
+    return answer ?? { allowed: false, code: 'dispatch_ended', reason: 'this run has ended' };
   }
 
   /** A tool call of a light run, for the ledger. */

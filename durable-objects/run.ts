@@ -363,6 +363,11 @@ export class Run extends DurableObject<Env> implements RunRpc {
       },
       onToolCall: (call) => this.#store.toolCalled(call, Date.now()),
       newMessages: this.#newMessages(),
+      dispatch: (child) => this.#store.dispatch(child, Date.now()),
+      leftMicroUsd: () => {
+        const { budgetMicroUsd: budget = null, costMicroUsd = 0 } = this.#store.record ?? {};
+        return budget === null ? null : budget - costMicroUsd;
+      },
     };
     void this.#resolvedSpec()
       .then((spec) => runLight(this.env, { ...record, spec }, this.#member(), deps))
