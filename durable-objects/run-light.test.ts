@@ -168,6 +168,20 @@ describe('a light run', () => {
     expect(asked).toHaveLength(8);
   });
 
+  test('asks no further once its budget is spent; an answer that came with the last of it stands', async () => {
+    const reads = () => reply([{ type: 'tool_use', id: 't1', name: 'read_log', input: {} }], 'tool_use');
+    // One call costs 319 micro-dollars.
+    const asked = model([reads]);
+    const spec = judgeSpec({ artifacts: [await shortLog()], budgetMicroUsd: 400 });
+    await runStub(env, spec.run).start(spec);
+    expect(await ended(spec.run)).toMatchObject({ endReason: 'budget', costMicroUsd: 638 });
+    expect(asked).toHaveLength(2);
+    model([reads, () => says(judgement)]);
+    const other = judgeSpec({ artifacts: [await shortLog()], budgetMicroUsd: 400 });
+    await runStub(env, other.run).start(other);
+    expect(await ended(other.run)).toMatchObject({ endReason: 'completed' });
+  });
+
   test('what is no message at all is the provider’s fault, and a wrong key is named', async () => {
     for (const [answer, said] of [
       [

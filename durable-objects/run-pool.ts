@@ -1,6 +1,13 @@
 import { DurableObject } from 'cloudflare:workers';
 import { html } from '../core/text/plain.ts';
-import { budgetCaps, configuredRunners, type Env, SettingError, telegramChats } from '../workers/env.ts';
+import {
+  budgetCaps,
+  configuredRunners,
+  type Env,
+  maxConcurrentRuns,
+  SettingError,
+  telegramChats,
+} from '../workers/env.ts';
 import type { BackupAnswer, BackupOrder } from './backup.ts';
 import { Upkeep } from './outbox-upkeep.ts';
 import type { RunPoolRpc } from './rpc.ts';
@@ -10,8 +17,7 @@ import { memberOf } from './run-request.ts';
 import { sqlOf } from './sql.ts';
 import { runStub, telegramStub } from './stubs.ts';
 
-/** 15 heavy runs over all runners (row C7); light ones cost no container, only model calls. */
-const HEAVY_SLOTS = 15;
+/** Light runs cost no container, only model calls. */
 const LIGHT_SLOTS = 15;
 
 interface Lease {
@@ -160,11 +166,21 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
 
 function settingsOf(env: Env): PoolSettings {
   return {
-    slots: { heavy: HEAVY_SLOTS, light: LIGHT_SLOTS },
+    slots: { heavy: heavySlots(env), light: LIGHT_SLOTS },
     runners: configuredRunners(env),
     caps: capsOf(env),
     maxConcurrentOf: (group) => memberOf(group)?.agent.limits.maxConcurrentRuns ?? 1,
   };
+}
+
+/** What cannot be read is told with the settings, and begins nothing. */
+function heavySlots(env: Env): number {
+  try {
+    return maxConcurrentRuns(env);
+  } catch (error) {
+    if (error instanceof SettingError) return 0;
+    throw error;
+  }
 }
 
 /** A cap that cannot be read is no reason to spend without one. */

@@ -228,13 +228,37 @@ describe('when everything is stopped', () => {
   });
 });
 
-test('a cap that is spent ends the run for good, at its runner too', async () => {
+test('a cap that is spent while a run goes on ends it for good, at its runner too, and the operator hears it', async () => {
+  outside.on(({ url }) =>
+    url.hostname === 'telegram.test' ? Response.json({ ok: true, result: { message_id: 1 } }) : undefined,
+  );
+  const pool = env.RUN_POOL.getByName('pool');
+  const setCap = (dollars: string | undefined) =>
+    runInDurableObject(pool, (object) => {
+      Object.assign((object as unknown as { env: object }).env, { GROUP_DAILY_BUDGET_USD: dollars });
+    });
   const { run, runner, fence } = await begin();
-  await runStub(env, run).receive(toldBy(run, fence, [started]), runner);
-  await runStub(env, run).endForBudget('the budget of the day has $10.00 of $10.00 spent');
-  expect(await recordOf(run)).toMatchObject({ status: 'ended', endReason: 'budget' });
-  await until(async () => outside.asked('DELETE', new RegExp(run)).length > 0);
-  await until(async () => (await runPoolStub(env).leaseOf(run)) === null);
+  await setCap('cody=1');
+  try {
+    const dear = { type: 'usage' as const, data: usage(`dear-${run}`, 50_000) };
+    await runStub(env, run).receive(toldBy(run, fence, [started, dear]), runner);
+    await until(async () => (await recordOf(run)).status === 'ended');
+    const record = await recordOf(run);
+    expect(record).toMatchObject({ endReason: 'budget', costMicroUsd: 1_004_000 });
+    expect(record.endDetail).toMatch(/has \$1\.0\d of \$1\.00 spent\. One session is ended/);
+    await until(async () => outside.asked('DELETE', new RegExp(run)).length > 0);
+    await until(async () => (await runPoolStub(env).leaseOf(run)) === null);
+    await until(async () =>
+      outside.asked('POST', /sendMessage/).some(({ body }) => JSON.stringify(body).includes('of cody')),
+    );
+    const next = fixSpec();
+    await runInDurableObject(env.RUN.getByName(next.run), configure);
+    await runStub(env, next.run).start(next);
+    await until(async () => (await recordOf(next.run)).endReason === 'budget_refused');
+    expect((await recordOf(next.run)).endDetail).toContain('Raise GROUP_DAILY_BUDGET_USD');
+  } finally {
+    await setCap(undefined);
+  }
 });
 
 test('what a run spends is known to the pool while it goes on', async () => {

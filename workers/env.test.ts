@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   azureDevOpsSettings,
   budgetCaps,
+  maxConcurrentRuns,
   runnerUrls,
   SettingError,
   settingProblems,
@@ -73,6 +74,12 @@ describe('settings', () => {
       expect(() => budgetCaps({ DAILY_BUDGET_USD: text })).toThrow(/^DAILY_BUDGET_USD: is not a sum/);
     for (const text of ['cody=', '=5', 'cody=5=6,', 'Cody=1'])
       expect(() => budgetCaps({ GROUP_DAILY_BUDGET_USD: text })).toThrow(/^GROUP_DAILY_BUDGET_USD/);
+  });
+
+  it('limit how many containers run at once', () => {
+    expect([maxConcurrentRuns({}), maxConcurrentRuns({ MAX_CONCURRENT_RUNS: '3' })]).toEqual([15, 3]);
+    for (const text of ['0', '-1', 'many', '1000'])
+      expect(() => maxConcurrentRuns({ MAX_CONCURRENT_RUNS: text })).toThrow(/^MAX_CONCURRENT_RUNS/);
   });
 
   it('that are missing close their own doors only, and all are told at once', () => {

@@ -224,6 +224,17 @@ export function configuredRunners(env: Settings): string[] {
   }
 }
 
+/** Row C7: that many containers at once over all runners. */
+const DEFAULT_CONCURRENT_RUNS = 15;
+
+export function maxConcurrentRuns(env: Settings): number {
+  const value = optional(env, 'MAX_CONCURRENT_RUNS');
+  if (value === null) return DEFAULT_CONCURRENT_RUNS;
+  if (!/^[1-9]\d{0,2}$/.test(value))
+    throw new SettingError('MAX_CONCURRENT_RUNS', 'is not a number from 1 to 999; the default is 15');
+  return Number(value);
+}
+
 const DOLLARS = /^\d{1,9}(?:\.\d{1,6})?$/;
 
 function microUsdOf(name: SettingName, text: string, wayOut: string): number {
@@ -291,6 +302,7 @@ const sections: ((env: Settings) => unknown)[] = [
   publicUrl,
   auditMonthsInD1,
   budgetCaps,
+  maxConcurrentRuns,
 ];
 
 /** Every setting that keeps some door closed, with its way out; empty when all is well. */
