@@ -14,6 +14,8 @@ const JUDGEMENT = { kind: 'judgement', category: 'code', advice: 'Look at the ro
 /** A provider that judges every failure to be one of the code. */
 export class LoadModel {
   calls = 0;
+  /** Told of each request as it comes in, with its text. */
+  onCall: (text: string) => void = () => {};
   readonly #delayMs: number;
   #service: HttpService | null = null;
 
@@ -28,6 +30,7 @@ export class LoadModel {
   async open(): Promise<void> {
     this.#service = await serve(async ({ body }) => {
       this.calls += 1;
+      this.onCall(JSON.stringify(body));
       const id = `msg_${this.calls}`;
       await new Promise((done) => setTimeout(done, this.#delayMs));
       return {

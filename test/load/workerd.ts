@@ -52,7 +52,7 @@ export interface WorkerdOptions {
   /** Where objects, D1 and R2 lie; it outlives the process. */
   stateDir: string;
   settings: Record<string, string>;
-  /** For a profiler. */
+  /** For `heapMb`, and for a profiler. */
   inspectorPort?: number;
 }
 
@@ -162,6 +162,30 @@ export class Workerd {
   async rows<Row>(query: string, ...bindings: unknown[]): Promise<Row[]> {
     const statement = (await this.database()).prepare(query).bind(...bindings);
     return (await statement.all<Row>()).results;
+  }
+
+  /** What the Worker and its objects hold after a collection: what Cloudflare's 128 MB are about. */
+  async heapMb(): Promise<number> {
+    const port = this.#options.inspectorPort;
+    const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as {
+      webSocketDebuggerUrl: string;
+    }[];
+    const own = targets.find((one) => one.webSocketDebuggerUrl.includes(this.#options.bundle.config.name));
+    if (!own) throw new Error('the Worker has no inspector');
+    const socket = new WebSocket(own.webSocketDebuggerUrl);
+    await new Promise((open) => socket.addEventListener('open', open, { once: true }));
+    const ask = (id: number, method: string) =>
+      new Promise<{ usedSize: number }>((resolve) => {
+        socket.addEventListener('message', ({ data }) => {
+          const answer = JSON.parse(String(data)) as { id?: number; result: { usedSize: number } };
+          if (answer.id === id) resolve(answer.result);
+        });
+        socket.send(JSON.stringify({ id, method }));
+      });
+    await ask(1, 'HeapProfiler.collectGarbage');
+    const { usedSize } = await ask(2, 'Runtime.getHeapUsage');
+    socket.close();
+    return Math.round(usedSize / 1_000_000);
   }
 
   /** Resident memory of workerd. */

@@ -1,0 +1,34 @@
+import { Agent, request } from 'node:http';
+
+/** Sends each body once, `concurrency` at a time over kept connections; answers the requests per second. */
+export async function requestsPerSecond(
+  url: string,
+  headers: Record<string, string>,
+  bodies: readonly string[],
+  concurrency: number,
+): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
+  const rest = bodies[Symbol.iterator]();
+  const startedAt = performance.now();
+  await Promise.all(
+    Array.from({ length: concurrency }, async () => {
+      for (const body of rest) {
+        const status = await post(agent, url, headers, body);
+        if (status !== 202) throw new Error(`${url} answered ${status}`);
+      }
+    }),
+  );
+  agent.destroy();
+  return (bodies.length / (performance.now() - startedAt)) * 1_000;
+}
+
+function post(agent: Agent, url: string, headers: Record<string, string>, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { method: 'POST', agent, headers }, (answer) => {
+      answer.resume();
+      answer.once('end', () => resolve(answer.statusCode ?? 0));
+    });
+    asked.once('error', reject);
+    asked.end(body);
+  });
+}
