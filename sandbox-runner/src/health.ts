@@ -23,7 +23,8 @@ export interface HealthFacts {
   capacity: number;
   running: number;
   undelivered: number;
-  reachable: boolean;
+  /** Why the Worker does not hear of us; null: it does. */
+  unheard: string | null;
   /** What the backend says of itself. */
   backend: string[];
   isolation: string[];
@@ -49,14 +50,14 @@ export class Health {
   }
 
   report(): HealthReport {
-    const { reachable, backend, ...facts } = this.#facts();
+    const { unheard, backend, ...facts } = this.#facts();
     const problems = backend.map((problem) => problem.slice(0, 500));
     if (this.imageProblem !== null) problems.push(this.imageProblem.slice(0, 500));
     if (this.#diskFreeBytes < MIN_FREE_BYTES)
       problems.push(
         `disk: ${Math.round(this.#diskFreeBytes / 1_048_576)} MB left; free some on ${this.#folder}`,
       );
-    if (!reachable) problems.push('the control plane does not answer');
+    if (unheard !== null) problems.push(unheard.slice(0, 500));
     const isFailing = this.imageProblem !== null || backend.some((problem) => problem.startsWith('engine:'));
     const engine = isFailing ? 'failing' : this.image === null ? 'preparing' : 'ok';
     return { ...facts, engine, image: this.image, diskFreeBytes: this.#diskFreeBytes, problems };

@@ -130,7 +130,7 @@ export async function startRunner(deps: ServiceDeps): Promise<RunnerService> {
     capacity: settings.capacity,
     running: runs.running,
     undelivered: spool.size,
-    reachable: reporter.reachable,
+    unheard: reporter.problem,
     backend: [...backend.problems(), ...hosts.problems()],
     isolation: backend.notes?.() ?? [],
   }));

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ownerOfKey } from '../../wire/key-owner.ts';
 import {
   KeyError,
   type PublicKeys,
@@ -116,13 +115,6 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   const env = parsed.data;
   const keys = parseKeys(env);
   if (!keys.ok) return keys;
-  if (ownerOfKey(keys.signingKey.kid, [env.RUNNER_NAME]) === null)
-    return {
-      ok: false,
-      faults: [
-        `RUNNER_SIGNING_KEY: its kid must be RUNNER_NAME (${env.RUNNER_NAME}), or that with a dot and a suffix, for the Worker takes the word of a runner only with a key of its name`,
-      ],
-    };
   const parsedHosts = parseHosts(env.RUNNER_HOSTS);
   if (!parsedHosts.ok) return parsedHosts;
   return {

@@ -1,12 +1,19 @@
 import type { ProblemCode } from '../../core/contracts/problem.ts';
 import { ownerOfKey } from '../../wire/key-owner.ts';
-import { configuredRunners, type Env } from '../env.ts';
+import { configuredRunners, type Env, runnerPublicKeys } from '../env.ts';
 import { problemResponse } from '../problems.ts';
 import { auditAction } from '../routing/accept.ts';
 
-/** Whether the key that signed a request is this runner's, and not one of another whose name only begins alike. */
+/**
+ * Whether the key that signed a request is this runner's, and not one of another whose name only begins alike.
+ * Where there is one runner, and no key is called by its name, all keys are its own.
+ */
 export function speaksFor(env: Env, keyId: string, runner: string): boolean {
-  return ownerOfKey(keyId, [...configuredRunners(env), runner]) === runner;
+  const configured = configuredRunners(env);
+  const known = configured.includes(runner) ? configured : [...configured, runner];
+  const owner = ownerOfKey(keyId, known);
+  if (owner !== null || known.length > 1) return owner === runner;
+  return runnerPublicKeys(env).keys.every(({ kid }) => ownerOfKey(kid, known) === null);
 }
 
 /** Refuses what a proved runner may not do; unlike a bad signature this is a fault of ours, or a break-in. */

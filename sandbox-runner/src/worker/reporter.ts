@@ -24,6 +24,7 @@ export interface ReporterDeps {
   onStop: (leases: RunnerReport['leases']) => void;
 }
 
+const NO_ANSWER = 'the control plane does not answer';
 const HEARTBEAT_MS = 30_000;
 /** Events of one burst travel together. */
 const COALESCE_MS = 50;
@@ -46,6 +47,7 @@ export class Reporter {
   #dueAtMs = Number.POSITIVE_INFINITY;
   #working: Promise<void> | null = null;
   #failures = 0;
+  #problem = NO_ANSWER;
   #unmoved = 0;
   readonly #uploadTries = new Map<string, number>();
   #closed = false;
@@ -61,6 +63,11 @@ export class Reporter {
 
   get reachable(): boolean {
     return this.#failures === 0;
+  }
+
+  /** Why nothing is delivered, in the Worker's own words where it answers; null: all is well. */
+  get problem(): string | null {
+    return this.#failures === 0 ? null : this.#problem;
   }
 
   #wakeWithin(delayMs: number): void {
@@ -94,6 +101,8 @@ export class Reporter {
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
+      const isRefusal = error instanceof WorkerError && error.status !== null;
+      this.#problem = isRefusal ? `the control plane refuses our reports: ${error.problem}` : NO_ANSWER;
       nextMs = Math.min(MAX_BACKOFF_MS, backoffMs(this.#failures, this.#deps.random(), null));
       this.#deps.logger.warn('events were not delivered', { error, tries: this.#failures, nextMs });
     }
