@@ -33,6 +33,7 @@ export class Inbox extends DurableObject<Env> implements InboxRpc {
   }
 
   async accept(event: InboxEvent): Promise<{ status: InboxAnswer }> {
+    if (this.#upkeep.isRestoring) throw new Error('this instance is being restored; send it again later');
     const status = this.#store.accept(event);
     this.#upkeep.start();
     return { status };

@@ -106,6 +106,11 @@ export class Upkeep<Outcome> {
     }
   }
 
+  /** It is being restored: what it is told now it would forget. */
+  get isRestoring(): boolean {
+    return this.#backup.isPaused;
+  }
+
   /** To be called before a text is deleted for good: it goes from the backup too. */
   rewriteBackup(): void {
     this.#backup.rewrite();

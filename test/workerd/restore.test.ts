@@ -117,19 +117,21 @@ async function textOfBackup(): Promise<string> {
 
 let incident = '';
 let sent = 0;
+let isAway = true;
+let late = '';
 const posted = () => outside.asked('POST', /sendMessage/).length;
 
 beforeAll(async () => {
   await migrateDatabase();
   const world = azureDevOps(outside);
-  world.builds.push(buildJson({ id: 900 }));
+  world.builds.push(buildJson({ id: 900 }), buildJson({ id: 901, ref: 'refs/heads/late' }));
   const record = { id: 't', type: 'Task', name: 'Test', state: 'completed', result: 'failed', attempt: 1 };
   outside
-    .json('GET', /\/builds\/900\/timeline/, () => ({
+    .json('GET', /\/builds\/\d+\/timeline/, () => ({
       records: [{ ...record, parentId: null, order: 1, log: { id: 7 }, issues: [] }],
     }))
-    .json('GET', /\/builds\/900\/logs\?/, () => ({ value: [{ id: 7, lineCount: 1 }] }))
-    .json('GET', /\/builds\/900\/logs\/7/, () => new Response('not ok 1 - rounds half up\n'))
+    .json('GET', /\/builds\/\d+\/logs\?/, () => ({ value: [{ id: 7, lineCount: 1 }] }))
+    .json('GET', /\/builds\/\d+\/logs\/7/, () => new Response('not ok 1 - rounds half up\n'))
     .json('GET', /changes/, () => ({
       value: [{ id: 'a'.repeat(40), message: 'Round', author: { displayName: AUTHOR } }],
     }))
@@ -155,6 +157,11 @@ beforeAll(async () => {
           })
         : undefined,
     );
+  outside.on(({ url }) =>
+    isAway && url.pathname.includes('/builds/901/timeline')
+      ? Response.json({ message: 'down' }, { status: 503 })
+      : undefined,
+  );
   await SELF.fetch('https://dogwatch.test/hooks/azure-devops', {
     method: 'POST',
     headers: { 'x-webhook-secret': 'hook-new' },
@@ -222,13 +229,33 @@ test('what happens after a restore goes on where the lost instance ended', async
   expect(await again.json()).toMatchObject({ status: 'duplicate' });
 });
 
+test('what was under way when all was lost goes on by itself', async () => {
+  await SELF.fetch('https://dogwatch.test/hooks/azure-devops', {
+    method: 'POST',
+    headers: { 'x-webhook-secret': 'hook-new' },
+    body: JSON.stringify(buildHook('33333333-0000-4000-8000-000000000003', 901)),
+  });
+  late = await until(async () => {
+    const row = await env.DB.prepare(`SELECT id FROM incidents WHERE status = 'detected'`).first<{
+      id: string;
+    }>();
+    const outbox = row && (await incidentStub(env, row.id).view())?.outbox;
+    return outbox?.some(({ kind, tries }) => kind === 'collect_evidence' && tries > 0) && row?.id;
+  });
+  const known = [...(await allKnown(incident)), { objectType: 'incident', object: late }];
+  await flushAll(known);
+  await loseEverything(known);
+  expect(await incidentStub(env, late).view()).toBeNull();
+  await restore(api, () => {});
+  isAway = false;
+  await until(async () => (await incidentStub(env, late).view())?.status === 'explained', 30_000);
+}, 90_000);
+
 test('a deleted text goes from the backup', async () => {
-  const known = await allKnown(incident);
+  const known = [...(await allKnown(incident)), { objectType: 'incident', object: late }];
   await flushAll(known);
   expect(await textOfBackup()).toContain(AUTHOR);
-  const { results } = await env.DB.prepare('SELECT id FROM subjects WHERE object = ?')
-    .bind(incident)
-    .all<{ id: string }>();
+  const { results } = await env.DB.prepare('SELECT id FROM subjects').all<{ id: string }>();
   for (const { id } of results) await api.send('DELETE', `/api/subjects/${id}`);
   await flushAll(known);
   expect(await textOfBackup()).not.toContain(AUTHOR);
