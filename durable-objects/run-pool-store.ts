@@ -268,7 +268,7 @@ export class RunPoolStore {
       stopped: this.isStopped,
       pausing: new Set(pausing.map(({ name }) => name)),
       maxConcurrentOf,
-      lastServed: (group) => this.leases.lastFenceOf(group),
+      lastServed: lookedUpOnce((group) => this.leases.lastFenceOf(group)),
       nowMs,
     };
   }
@@ -392,4 +392,14 @@ export class RunPoolStore {
       throw error;
     }
   }
+}
+
+/** A view is of one moment: what was looked up stays true for it. */
+function lookedUpOnce(look: (group: string) => number): (group: string) => number {
+  const known = new Map<string, number>();
+  return (group) => {
+    const value = known.get(group) ?? look(group);
+    known.set(group, value);
+    return value;
+  };
 }
