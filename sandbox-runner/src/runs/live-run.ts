@@ -14,10 +14,11 @@ import type {
   SandboxSpec,
 } from '../sandbox.ts';
 import type { ArtifactStore, FetchedArtifact } from '../worker/artifact-store.ts';
-import type { EventPayload, EventSpool, Told } from '../worker/event-spool.ts';
+import type { EventSpool, Told } from '../worker/event-spool.ts';
 import { WorkerError } from '../worker/worker-client.ts';
 import type { MessageStore } from './message-store.ts';
 import { type RunToolDeps, RunTools } from './run-tools.ts';
+import { type EventArguments, SessionEvents } from './session-events.ts';
 import { SessionMessages } from './session-messages.ts';
 import { SessionWatch } from './session-watch.ts';
 
@@ -38,12 +39,8 @@ const SAID_CHARS = 16_000;
 const DETAIL_CHARS = 4_000;
 const ALERT_CHARS = 1_900;
 const LEASE_LOOK_MS = 500;
-/** How often a full disk is tried again. */
-const WRITE_AGAIN_MS = 2_000;
 const FETCH_TRIES = 5;
 const WORKSPACE_FOLDER = '/workspace/repo';
-
-type EventArguments = [payload: EventPayload, artifacts?: Artifact[]];
 
 /** Why we ended a run; it outranks what the container says of its own end. */
 interface Stop {
@@ -67,11 +64,7 @@ export class LiveRun {
   readonly #isTakenBack: boolean;
   readonly #began = Promise.withResolvers<void>();
   readonly #kept = Promise.withResolvers<void>();
-  /** What an eager agent did before we heard that it runs; null once that is told. */
-  #early: EventArguments[] | null = [];
-  /** What a full disk did not take yet, in order. */
-  readonly #unwritten: EventArguments[] = [];
-  #writing: Promise<void> = Promise.resolve();
+  readonly #events: SessionEvents;
   #sandbox: Sandbox | null = null;
   #stop: Stop | null = null;
   readonly #alerted = new Set<string>();
@@ -86,6 +79,7 @@ export class LiveRun {
     this.#acceptedAtMs = acceptedAtMs;
     this.#isTakenBack = isTakenBack;
     this.#told = deps.spool.told(request.id, request.fence);
+    this.#events = new SessionEvents(request, deps);
     this.#tools = new RunTools(request, deps, this.#told);
     this.#messages = new SessionMessages(
       deps.messages.of(request.id, request.fence),
@@ -169,7 +163,7 @@ export class LiveRun {
   #alert(rule: string, text: string): void {
     if (this.#alerted.has(rule)) return;
     this.#alerted.add(rule);
-    this.#keep({ type: 'alert', data: { rule, text: clip(this.#deps.redact(text), ALERT_CHARS) } });
+    this.#events.keep({ type: 'alert', data: { rule, text: clip(this.#deps.redact(text), ALERT_CHARS) } });
   }
 
   /** Without a fresh lease nothing is spent: calls wait, and waiting is not silence. */
@@ -183,7 +177,7 @@ export class LiveRun {
       }
       if (this.#stop) return false;
       for (const message of this.#messages.callBegins())
-        this.#append({ type: 'message_given', data: { message } });
+        this.#events.append({ type: 'message_given', data: { message } });
       return true;
     } finally {
       this.#paused -= 1;
@@ -254,7 +248,7 @@ export class LiveRun {
       mayCall: () => this.#mayCall(),
       onUsage: (usage) => {
         this.#lastSignAtMs = this.#deps.nowMs();
-        this.#keep({ type: 'usage', data: usage });
+        this.#events.keep({ type: 'usage', data: usage });
       },
     };
     const sandbox = await this.#open(spec, handlers);
@@ -279,44 +273,8 @@ export class LiveRun {
   }
 
   #begin(first: EventArguments | null): void {
-    const early = this.#early ?? [];
-    this.#early = null;
-    for (const event of first ? [first, ...early] : early) this.#keep(...event);
+    this.#events.begin(first);
     this.#began.resolve();
-  }
-
-  /** Throws when it cannot be written: for what the agent may not go on without. */
-  #append(...event: EventArguments): void {
-    if (this.#early) this.#early.push(event);
-    else this.#deps.spool.append(this.request.id, this.request.fence, ...event);
-  }
-
-  /** Never throws, and loses nothing while this process lives: for what has happened already. */
-  #keep(...event: EventArguments): void {
-    try {
-      if (this.#unwritten.length === 0) return this.#append(...event);
-    } catch (error) {
-      this.#deps.logger.error('an event could not be written; it is tried again', {
-        run: this.request.id,
-        error,
-      });
-    }
-    this.#unwritten.push(event);
-    if (this.#unwritten.length === 1) this.#writing = this.#writeLater();
-  }
-
-  async #writeLater(): Promise<void> {
-    while (this.#unwritten.length > 0) {
-      await this.#deps.sleep(WRITE_AGAIN_MS);
-      try {
-        for (let event = this.#unwritten[0]; event; event = this.#unwritten[0]) {
-          this.#append(...event);
-          this.#unwritten.shift();
-        }
-      } catch {
-        // Still full.
-      }
-    }
   }
 
   /** A session that has given its result, or handed over, is not kept going by a message. */
@@ -333,9 +291,12 @@ export class LiveRun {
     this.#lastSignAtMs = this.#deps.nowMs();
     if (event.type === 'turn' || event.type === 'compacted' || event.type === 'stopping') return;
     if (event.type === 'said')
-      return this.#append({ type: 'said', data: { text: clip(this.#deps.redact(event.text), SAID_CHARS) } });
+      return this.#events.append({
+        type: 'said',
+        data: { text: clip(this.#deps.redact(event.text), SAID_CHARS) },
+      });
     const { id, name, phase, input, output, durationMs } = event;
-    this.#append({
+    this.#events.append({
       type: 'tool',
       data: {
         id,
@@ -371,7 +332,7 @@ export class LiveRun {
     this.#begin(null);
     const transcript = await this.#transcript(end.transcriptPath);
     const { reason, detail } = endOf(end, this.#stop, this.#tools);
-    this.#keep(
+    this.#events.keep(
       {
         type: 'ended',
         data: {
@@ -384,7 +345,7 @@ export class LiveRun {
       },
       transcript === null ? [] : [transcript],
     );
-    await this.#writing;
+    await this.#events.written();
     return reason;
   }
 }

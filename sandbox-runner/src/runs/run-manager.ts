@@ -4,6 +4,7 @@ import { decideStart, type StartDecision } from './decide-start.ts';
 import { LiveRun, type LiveRunDeps } from './live-run.ts';
 import type { MessageStore } from './message-store.ts';
 import type { RunRecord, RunRecords } from './run-records.ts';
+import { WRITE_AGAIN_MS } from './session-events.ts';
 
 export interface RunManagerDeps extends LiveRunDeps {
   messages: MessageStore;
@@ -24,8 +25,6 @@ export interface RunState {
 /** A session without a sign of life for this long is stuck. */
 const SILENT_MS = 10 * 60_000;
 const WATCH_EVERY_MS = 15_000;
-/** How often a full disk is tried again. */
-const WRITE_AGAIN_MS = 2_000;
 
 async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
