@@ -192,6 +192,16 @@ describe('a person', () => {
       expect(queue.get('m')).toMatchObject({ state: 'done', steers: 'a', seenAt: 4 });
     }));
 
+  test('hears once that the own run waits for a slot', () =>
+    withQueue((queue) => {
+      queue.say(said('m'), false, 1);
+      queue.succeeded(item(queue, 'grant:m'), { incident: 'inc_m' }, 2);
+      queue.runBegins('inc_m', 'run_m', 3);
+      queue.waitsForSlot('run_m', 2, 4);
+      queue.waitsForSlot('run_m', 1, 5);
+      expect(pending(queue)).toEqual(['tell:m:no_slot:1']);
+    }));
+
   test('is not lost on a run that ended before it read: the message gets a turn of its own', () =>
     withQueue((queue) => {
       queue.enqueue(message('a', 't'), false, 1);

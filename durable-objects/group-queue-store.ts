@@ -17,7 +17,10 @@ const LOOK_AFTER_MS = 60 * 60_000;
 const LOOK_STEP_MS = 30 * 60_000;
 
 /** What a person hears of a message besides its answer. */
-export type Notice = { what: 'queued' | 'passed_on' | 'came_too_late' } | { what: 'parked'; reason: string };
+export type Notice =
+  | { what: 'queued' | 'passed_on' | 'came_too_late' }
+  | { what: 'no_slot'; position: number }
+  | { what: 'parked'; reason: string };
 
 /** What the store has to know of a performed effect: the incident that has the turn, or the word of a run. */
 export type EffectOutcome = { incident: string | null } | { steered: 'accepted' | 'ended' } | null;
@@ -86,6 +89,12 @@ export class GroupQueueStore {
   /** The incident of an active turn begins this run for it: what is for the turn goes there. */
   runBegins(incident: string, run: string, nowMs: number): void {
     this.#change(nowMs, () => this.#steering.runBegins(incident, run, nowMs));
+  }
+
+  /** The run of a turn waits for a slot: who asked for it hears the place. */
+  waitsForSlot(run: string, position: number, nowMs: number): void {
+    const turn = this.#messages.active().find((row) => row.run === run);
+    if (turn) this.#change(nowMs, () => this.#tell(turn.id, { what: 'no_slot', position }, nowMs));
   }
 
   /** The run's model was given it. */

@@ -58,6 +58,10 @@ export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
     this.#started(this.#store.runBegins(incident, run, at));
   }
 
+  async waitsForSlot(run: string, position: number, at: number): Promise<void> {
+    this.#started(this.#store.waitsForSlot(run, position, at));
+  }
+
   async seen(message: string, run: string, at: number): Promise<void> {
     this.#started(this.#store.seen(message, run, at));
   }

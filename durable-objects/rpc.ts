@@ -241,6 +241,8 @@ export interface GroupQueueRpc extends BackedUpRpc {
   endTurn(message: string, at: number, failed?: string | null): Promise<void>;
   /** The incident that has a turn begins this run; asked before the run is. */
   runBegins(incident: string, run: string, at: number): Promise<void>;
+  /** The run of a turn waits for a slot at this place. */
+  waitsForSlot(run: string, position: number, at: number): Promise<void>;
   /** The run's model was given this message. */
   seen(message: string, run: string, at: number): Promise<void>;
   cancel(message: string, by: string, at: number): Promise<CancelAnswer>;

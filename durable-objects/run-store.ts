@@ -70,10 +70,13 @@ export class RunStore {
     return true;
   }
 
-  queued(): void {
+  /** It waits for a slot, at this place; a person who waits for it hears so. */
+  queued(position: number, nowMs: number): void {
     this.#book.change(() => {
       this.#sessions.leaseAnswered();
       if (this.record?.status === 'requested') this.#book.update({ status: 'waiting' });
+      if (this.record?.spec.forPerson)
+        this.outbox.add({ key: 'place', kind: 'place', lane: null, body: String(position) }, nowMs);
     });
   }
 

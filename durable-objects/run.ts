@@ -213,6 +213,10 @@ export class Run extends DurableObject<Env> implements RunRpc {
         const { group, run } = this.#spec();
         return groupQueueStub(this.env, group).seen(message, run, at);
       }
+      case 'place': {
+        const { group, run } = this.#spec();
+        return groupQueueStub(this.env, group).waitsForSlot(run, Number(item.body), Date.now());
+      }
       case 'check_lease':
         return this.#checkLease();
       case 'alert':
@@ -257,7 +261,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
       at: Date.now(),
     });
     if (answer.status === 'granted') this.#onLease(answer);
-    else if (answer.status === 'queued') this.#store.queued();
+    else if (answer.status === 'queued') this.#store.queued(answer.position, Date.now());
     else {
       this.#end({ ok: false, reason: 'budget_refused', detail: answer.reason }, false);
     }

@@ -3,9 +3,10 @@ import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Judgement } from '../../core/contracts/results.ts';
 import type { StoredMessage } from '../../durable-objects/group-queue-rows.ts';
-import { incidentStub, runStub } from '../../durable-objects/stubs.ts';
+import { groupQueueStub, inboxShard, incidentStub, runStub } from '../../durable-objects/stubs.ts';
 import { judgement } from '../../durable-objects/test/specs.ts';
 import { sha256Of } from '../../workers/artifacts.ts';
+import { shardOf } from '../../workers/routing/event-ids.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { openIncident } from '../../workers/test/incident.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
@@ -191,6 +192,26 @@ describe('a message in an agent’s chat', () => {
     await until(async () => said(/Could not do/).length > 1);
     expect((await becomes(id, 'parked')).incident).not.toBe(parked.incident);
   });
+
+  test('is one task and has one end, whenever the objects on its way die', async () => {
+    for (const afterMs of [0, 5, 15, 30, 60, 120]) {
+      const id = await write(`/task number ${afterMs}`);
+      await new Promise((next) => setTimeout(next, afterMs));
+      await abortAllDurableObjects();
+      // What an alarm or the next tick would do.
+      await inboxShard(env, shardOf(id)).poke();
+      await groupQueueStub(env, 'ryan').poke();
+      const { incident } = await until(async () => {
+        const found = await message(id);
+        return found?.incident ? (found as { incident: string }) : null;
+      }, 20_000);
+      await incidentStub(env, incident).poke();
+      await becomes(id, 'parked');
+      const view = await incidentStub(env, incident).view();
+      expect(view?.journal.filter(({ type }) => type === 'task_ended')).toHaveLength(1);
+      expect(view?.journal.filter(({ type }) => type === 'run_requested')).toHaveLength(1);
+    }
+  }, 90_000);
 
   test('is told from the main channel, too, and answered there', async () => {
     const id = await write('tell ryan: look at the agent', 99);

@@ -18,6 +18,12 @@ test('what came too late says where it stands now', () => {
   expect(noticeText({ what: 'came_too_late' }, 'Ryan', 2)).toMatch(/now: 2nd in line for Ryan\.$/);
 });
 
+test('a person hears of the place among the sessions, too', () => {
+  expect(noticeText({ what: 'no_slot', position: 2 }, 'Ryan', null)).toBe(
+    'Ryan waits for a free session: 2nd in line.',
+  );
+});
+
 test('words from outside are escaped', () => {
   expect(noticeText({ what: 'parked', reason: '<b>' }, 'Ryan', null)).toContain('&lt;b&gt;');
   expect(cancelText({ status: 'canceled', text: '<b>' }, 'ryan')).toContain('&lt;b&gt;');

@@ -14,6 +14,8 @@ export function noticeText(notice: Notice, agent: string, position: number | nul
   switch (notice.what) {
     case 'queued':
       return position === null ? null : `Queued: ${line}.`;
+    case 'no_slot':
+      return `${name} waits for a free session: ${ordinal(notice.position)} in line.`;
     case 'passed_on':
       return `Passed on to ${name}'s running session.`;
     case 'came_too_late':
