@@ -85,7 +85,7 @@ async function readRows(bucket: R2Bucket, prefix: string): Promise<Kept | null> 
 }
 
 /** All parts under a prefix, oldest first. */
-export async function listParts(
+async function listParts(
   bucket: R2Bucket,
   prefix: string,
 ): Promise<{ key: string; sha256: string | undefined; complete: boolean }[]> {

@@ -45,7 +45,7 @@ export interface ManifestSummary {
 const pageKey = (day: string, page: number): string =>
   `${MANIFESTS}${day}/${String(page).padStart(6, '0')}.json.gz`;
 const summaryKey = (day: string): string => `${MANIFESTS}${day}/summary.json`;
-export const d1Key = (day: string): string => `${MANIFESTS}${day}/d1.json.gz`;
+const d1Key = (day: string): string => `${MANIFESTS}${day}/d1.json.gz`;
 
 /** The nightly manifest, a few pages per call; calling it every minute is fine. */
 export async function makeNightlyManifest(d1: D1Database, bucket: R2Bucket, nowMs: number): Promise<void> {

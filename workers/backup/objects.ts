@@ -49,14 +49,15 @@ export async function listBackedUp(
   limit: number,
 ): Promise<{ items: ObjectName[]; cursor: string | null }> {
   const types = (await bucket.list({ prefix: BACKUP_ROOT, delimiter: '/' })).delimitedPrefixes.sort();
-  const [after = '', r2Cursor] = cursor?.split('~') ?? [];
-  const type = types.find((prefix) => (r2Cursor ? prefix >= after : prefix > after));
+  // `<kind>~<cursor of R2>`, or without one: behind that kind.
+  const [, after = '', r2Cursor = ''] = /^([^~]*)~(.*)$/.exec(cursor ?? '') ?? [];
+  const type = types.find((prefix) => (r2Cursor === '' ? prefix > after : prefix === after));
   if (type === undefined) return { items: [], cursor: null };
   const page: R2Objects = await bucket.list({
     prefix: type,
     delimiter: '/',
     limit,
-    ...(r2Cursor ? { cursor: r2Cursor } : {}),
+    ...(r2Cursor === '' ? {} : { cursor: r2Cursor }),
   });
   const items = page.delimitedPrefixes.flatMap((prefix) => nameOfKey(prefix) ?? []);
   if (page.truncated) return { items, cursor: `${type}~${page.cursor}` };

@@ -22,3 +22,26 @@ test('what the Bot API refuses did not arrive, and is not tried again', async ()
   const refused = '{"ok":false,"error_code":403,"description":"Forbidden: bot was blocked by the user"}';
   expect(await errorOf(403, refused)).toMatchObject({ retryable: false, ambiguous: false });
 });
+
+test('an answer that never comes is given up after a quarter of a minute, and leaves it open', async () => {
+  vi.useFakeTimers();
+  try {
+    let aborted = false;
+    vi.stubGlobal(
+      'fetch',
+      (_: unknown, init: RequestInit) =>
+        new Promise((_, reject) =>
+          init.signal?.addEventListener('abort', () => {
+            aborted = true;
+            reject(new DOMException('aborted', 'AbortError'));
+          }),
+        ),
+    );
+    const sent = client.send(message).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(16_000);
+    expect(await sent).toMatchObject({ retryable: true, ambiguous: true });
+    expect(aborted).toBe(true);
+  } finally {
+    vi.useRealTimers();
+  }
+});
