@@ -29,6 +29,7 @@ export async function tick(env: Env, nowMs: number): Promise<void> {
   const work = [
     pokeOverdue(env, nowMs),
     keepAudit(env, nowMs),
+    makeNightlyManifest(env, nowMs),
     postWeeklyReview(env, nowMs),
     telegramStub(env).poke(),
     runPoolStub(env).poke(),
@@ -43,7 +44,6 @@ export async function tick(env: Env, nowMs: number): Promise<void> {
 async function keepAudit(env: Env, nowMs: number): Promise<void> {
   await sealNextDay(env.DB, nowMs);
   await archiveAudit(env.DB, env.ARTIFACTS, nowMs, auditMonthsInD1(env));
-  await makeNightlyManifest(env.DB, env.ARTIFACTS, nowMs);
 }
 
 /**

@@ -1,14 +1,19 @@
+import { html } from '../../core/text/plain.ts';
 import { BACKUP_ROOT } from '../../durable-objects/backup-part.ts';
+import { telegramStub } from '../../durable-objects/stubs.ts';
 import { dayOf } from '../db/audit-root.ts';
+import { type Env, telegramChats } from '../env.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
 
 const MANIFESTS = 'backup/manifests/';
-/** Keys in one page: what R2 lists at once. */
+/** Keys in one page: R2 lists so many at once, and fewer with what is known of each. */
 const PAGE_KEYS = 1_000;
 /** Pages made in one tick. */
 const PAGES_PER_TICK = 3;
 /** A night is quiet: after the day was sealed. */
 const NOT_BEFORE_MS = 2 * 3_600_000;
+/** It is tried each minute until then before the operator hears of it. */
+const LATE_MS = 6 * 3_600_000;
 const DAY_MS = 86_400_000;
 
 export interface ManifestItem {
@@ -48,20 +53,37 @@ const summaryKey = (day: string): string => `${MANIFESTS}${day}/summary.json`;
 const d1Key = (day: string): string => `${MANIFESTS}${day}/d1.json.gz`;
 
 /** The nightly manifest, a few pages per call; calling it every minute is fine. */
-export async function makeNightlyManifest(d1: D1Database, bucket: R2Bucket, nowMs: number): Promise<void> {
+export async function makeNightlyManifest(env: Env, nowMs: number): Promise<void> {
   if (nowMs % DAY_MS < NOT_BEFORE_MS) return;
   const day = dayOf(nowMs);
   const name = `backup-manifest:${day}`;
-  const isMade = await d1.prepare('SELECT 1 FROM periodic_posts WHERE id = ?').bind(name).first();
+  const isMade = await env.DB.prepare('SELECT 1 FROM periodic_posts WHERE id = ?').bind(name).first();
   if (isMade !== null) return;
-  for (let made = 0; made < PAGES_PER_TICK; made++)
-    if ((await makeManifestPage(d1, bucket, day, nowMs)) === null) {
-      await d1
-        .prepare('INSERT INTO periodic_posts (id, at, told) VALUES (?, ?, 0) ON CONFLICT DO NOTHING')
-        .bind(name, nowMs)
-        .run();
-      return;
-    }
+  try {
+    for (let made = 0; made < PAGES_PER_TICK; made++)
+      if ((await makeManifestPage(env.DB, env.ARTIFACTS, day, nowMs)) === null)
+        return void (await env.DB.prepare(
+          'INSERT INTO periodic_posts (id, at, told) VALUES (?, ?, 0) ON CONFLICT DO NOTHING',
+        )
+          .bind(name, nowMs)
+          .run());
+  } catch (error) {
+    if (nowMs % DAY_MS >= LATE_MS) await tellOfFailure(env, day, error, nowMs);
+    throw error;
+  }
+}
+
+/** A safety alert (row B5), once a day: what cannot be listed is not written either. */
+async function tellOfFailure(env: Env, day: string, error: unknown, nowMs: number): Promise<void> {
+  const operator = telegramChats(env).get('operator');
+  if (!operator) return;
+  await telegramStub(env).send({
+    key: `backup-late:${day}`,
+    ...operator,
+    html: `⚠️ <b>Safety alert</b> (backup): tonight’s manifest could not be made: ${html(String(error), 500)}\nTry: <code>dogwatch backup now</code>`,
+    buttons: [],
+    at: nowMs,
+  });
 }
 
 /** Makes the next page of this day's manifest. Gives what is there of it so far; null when it is whole. */
