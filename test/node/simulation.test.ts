@@ -12,7 +12,7 @@ async function simulate(...told: string[]): Promise<string> {
   return stdout;
 }
 
-test('nothing is lost or done twice in sixty worlds', { timeout: 300_000 }, async () => {
+test('nothing is lost or done twice in sixty worlds', { timeout: 600_000 }, async () => {
   expect(await simulate('--seeds', '60')).toContain('60 seeds');
 });
 

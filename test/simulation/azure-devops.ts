@@ -50,6 +50,20 @@ export const STEPS: [string, ...string[]] = ['Test', 'Lint', 'Build'];
 const PROJECT = { id: '11111111-1111-4111-8111-111111111111', name: 'shop' };
 export const repositoryName = (n: number): string => `service-${n}`;
 const repositoryId = (n: number): string => `0000000${n}-2222-4222-8222-222222222222`;
+const SUBSCRIPTIONS: Answer = {
+  status: 200,
+  body: {
+    value: [
+      {
+        id: 'subscription-1',
+        eventType: 'build.complete',
+        status: 'enabled',
+        consumerId: 'webHooks',
+        consumerInputs: { url: 'https://dogwatch.test/hooks/azure-devops' },
+      },
+    ],
+  },
+};
 const failed = (status: number, typeKey: string): Answer => ({
   status,
   body: { message: `${typeKey}: refused`, typeKey },
@@ -288,6 +302,7 @@ export class AzureDevOps implements Service {
   }
 
   perform(asked: Asked): Answer {
+    if (asked.path.endsWith('/_apis/hooks/subscriptions')) return SUBSCRIPTIONS;
     const [, , project, ...rest] = asked.path.split('/');
     if (project !== PROJECT.name) return { status: 200, body: PROJECT };
     const path = rest.join('/');
@@ -323,6 +338,8 @@ export class AzureDevOps implements Service {
 
   #listBuilds(query: URLSearchParams): Answer {
     const results = query.get('resultFilter')?.split(',') ?? null;
+    const isByFinish = query.get('queryOrder') === 'finishTimeAscending';
+    const minTime = Date.parse(query.get('minTime') ?? '') || 0;
     const value = this.builds
       .filter((build) => {
         if (query.has('definitions') && build.repository !== Number(query.get('definitions'))) return false;
@@ -330,7 +347,8 @@ export class AzureDevOps implements Service {
         if (query.get('statusFilter') === 'completed' && build.status !== 'completed') return false;
         return results === null || results.includes(build.result ?? 'none');
       })
-      .sort((a, b) => b.id - a.id)
+      .filter(({ finishedAt }) => !isByFinish || (finishedAt ?? 0) >= minTime)
+      .sort((a, b) => (isByFinish ? (a.finishedAt ?? 0) - (b.finishedAt ?? 0) : b.id - a.id))
       .slice(0, Number(query.get('$top') ?? 100))
       .map(buildJson);
     return { status: 200, body: { value } };

@@ -401,5 +401,6 @@ function checkProjections(world: World): void {
 function chainOf(state: ObjectState): string {
   if (state.binding === 'RUN_POOL') return 'run-pool';
   if (state.binding === 'RELAY_POLICY') return 'relay-policy';
+  if (state.binding === 'SCHEDULER') return 'scheduler';
   return state.binding === 'TELEGRAM' ? 'telegram' : state.name;
 }

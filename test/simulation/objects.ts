@@ -125,7 +125,7 @@ export class ObjectState {
    * stands for nothing else may be lost.
    */
   #isFoundByTick(): boolean {
-    if (['TELEGRAM', 'RUN_POOL'].includes(this.binding)) return true;
+    if (['TELEGRAM', 'RUN_POOL', 'SCHEDULER'].includes(this.binding)) return true;
     const waits =
       this.rows(`SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1`).length +
       this.rows('SELECT 1 FROM projection LIMIT 1').length +
@@ -261,8 +261,9 @@ export class Objects {
   /** A call over the network, from whoever runs now: it may come late, be lost, or lose its answer. */
   call(binding: string, name: string, method: string, told: unknown[]): Promise<unknown> {
     const { clock, random, faults, trace, after } = this.deps;
-    // One that was never touched has nothing to look after.
-    if (method === 'poke' && this.find(binding, name) === null) return Promise.resolve();
+    // One that was never touched has nothing to look after; but the clock begins with a poke.
+    if (method === 'poke' && binding !== 'SCHEDULER' && this.find(binding, name) === null)
+      return Promise.resolve();
     const caller = currentLife();
     const latency = () => (random.chance(0.03) ? random.between(200, 4_000) : random.between(0, 12));
     return new Promise((resolve, reject) => {

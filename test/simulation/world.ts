@@ -12,6 +12,7 @@ import { Network } from './network.ts';
 import { type ObjectState, Objects } from './objects.ts';
 import { Random } from './random.ts';
 import { Runner } from './runners.ts';
+import { checkFoundBuilds, checkScheduler, makeSchedules, pauseSchedules, STARTS } from './schedules.ts';
 import { Bucket, D1 } from './storage.ts';
 import { Talk } from './talk.ts';
 import { OPERATOR, Telegram } from './telegram.ts';
@@ -33,7 +34,8 @@ const CHAOS_MS = 2 * HOUR;
 const MAX_ROUNDS = 50;
 /** Longer than the longest timer of a loop, and what follows from it. */
 const CALM_MS = 200 * HOUR;
-const START = Date.UTC(2026, 10, 2, 6);
+/** After the calm begins: whatever was lost is found by one look more. */
+const LAST_LOOK_MS = 20 * 60_000;
 
 export interface WorldResult {
   violations: string[];
@@ -44,7 +46,8 @@ export interface WorldResult {
 /** Everything there is in one seed: the product, what is outside of it, and what goes wrong. */
 export class World {
   readonly seed: number;
-  readonly clock = new Clock(START);
+  readonly startMs: number;
+  readonly clock: Clock;
   readonly objects: Objects;
   readonly d1: D1;
   readonly bucket: Bucket;
@@ -67,6 +70,8 @@ export class World {
 
   constructor(seed: number, faults: Faults, product: Product) {
     this.seed = seed;
+    this.startMs = this.random('start').pick(STARTS);
+    this.clock = new Clock(this.startMs);
     this.#faults = faults;
     this.#product = product;
     this.#people = this.random('people');
@@ -118,7 +123,7 @@ export class World {
   }
 
   trace(line: string): void {
-    const seconds = ((this.clock.now - START) / 1_000).toFixed(1);
+    const seconds = ((this.clock.now - this.startMs) / 1_000).toFixed(1);
     this.#trace.push(`${seconds.padStart(9)} s  ${line}`);
   }
 
@@ -203,13 +208,13 @@ export class World {
     this.#begin();
     this.#tick(60_000);
     const stopAtOnce = (): boolean => this.violations.length > 0;
-    await this.clock.run(START + CHAOS_MS, stopAtOnce);
+    await this.clock.run(this.startMs + CHAOS_MS, stopAtOnce);
     this.#calm = true;
     this.trace('-- calm --');
     this.d1.awayUntil = 0;
     this.telegram.say('/resume');
     if (!stopAtOnce())
-      await this.clock.run(START + CHAOS_MS + CALM_MS, () => stopAtOnce() || this.clock.busy === 0);
+      await this.clock.run(this.startMs + CHAOS_MS + CALM_MS, () => stopAtOnce() || this.clock.busy === 0);
     // What is left to a tick, which is housekeeping, has its time too.
     for (let round = 0; round < MAX_ROUNDS && !stopAtOnce(); round++) {
       await this.clock.run(this.clock.now + 2 * HOUR, stopAtOnce);
@@ -218,6 +223,9 @@ export class World {
     }
     if (!stopAtOnce()) {
       await checkAtRest(this);
+      const calmAt = this.startMs + CHAOS_MS;
+      for (const scheduler of this.objects.of('SCHEDULER')) checkScheduler(this, scheduler, calmAt);
+      checkFoundBuilds(this, this.startMs + HOUR, calmAt);
       await checkBackups(this, this.#product.backups);
     }
     surround(null);
@@ -225,6 +233,8 @@ export class World {
   }
 
   #begin(): void {
+    const schedules = makeSchedules(this);
+    this.clock.after(CHAOS_MS + LAST_LOOK_MS, () => pauseSchedules(this, schedules));
     const people = this.#people;
     const repositories = this.azure.branches.size;
     for (let n = 1; n <= repositories; n++)
@@ -356,7 +366,7 @@ export class World {
       pullRequests: this.azure.pullRequests.length,
       messages: this.telegram.sent.length,
       deadLetters: Number(this.d1.rows('SELECT count(*) AS n FROM dead_letters')[0]?.n ?? 0),
-      hours: Math.round((this.clock.now - START) / HOUR),
+      hours: Math.round((this.clock.now - this.startMs) / HOUR),
       resolved: by('resolved'),
       explained: by('explained'),
       escalated: by('escalated'),
