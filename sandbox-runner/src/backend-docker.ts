@@ -2,9 +2,10 @@ import { runCommands } from './backend-commands.ts';
 import { type BackendOptions, DEFAULT_LIMITS, gatewaySettings } from './backend-options.ts';
 import { boundedOutput } from './backend-output.ts';
 import { checkRequested, decideEnd, openProofGateway, openSession, type Session } from './backend-session.ts';
-import { checkEngine, connectEngine, type Engine, explained } from './docker.ts';
+import { connectEngine, type Engine, explained } from './docker.ts';
 import { cellName, openCell } from './docker-cell.ts';
 import { Cleanup } from './docker-cleanup.ts';
+import { EngineCondition } from './docker-condition.ts';
 import { type Container, ownedContainers, removeContainer } from './docker-containers.ts';
 import { openFirewall } from './docker-firewall.ts';
 import { NetworkPool } from './docker-network-pool.ts';
@@ -23,8 +24,6 @@ import type {
 
 const WORKSPACE_FOLDER = '/workspace/repo';
 const LOG_TAIL_BYTES = 64 * 1024;
-/** Between the end of a container and that of its engine. */
-const ENGINE_LEAVES_MS = 1_500;
 /** A session whose budget is spent gets this long to end by itself. */
 const BUDGET_GRACE_MS = 30_000;
 
@@ -40,41 +39,21 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
   /** Names of the containers that this process opened or took back: reaping leaves them alone. */
   const held = new Set<string>();
   let image: Promise<AgentImage> | null = null;
-  /** What is wrong now, by where it was noticed; each stays until it is seen to be mended. */
-  const problems = new Map<'firewall' | 'seccomp' | 'engine' | 'disk', string>();
-  let notes: string[] = [];
+  const condition = new EngineCondition(engine, options.runtime ?? null);
   void firewall.then((opened) => {
     const open = opened.problems().join(' ');
     if (open === '') return;
-    problems.set('firewall', open);
+    condition.firewallOpen(open);
     options.log(open);
   });
 
-  /** A runtime that was asked for and is not there is an error, never a fall-back to a weaker one. */
-  async function ensureRuntime(): Promise<void> {
-    const { runtimes, userNamespaces, seccomp } = await checkEngine(engine);
-    if (options.runtime && !runtimes.includes(options.runtime)) {
-      throw new Error(
-        `The engine has no runtime "${options.runtime}" (it has ${runtimes.join(', ')}). Install it and name it in the engine's daemon.json, or unset RUNNER_RUNTIME.`,
-      );
-    }
-    notes = [
-      `runtime: ${options.runtime ?? 'the default of the engine'}`,
-      `user namespaces: ${userNamespaces ? 'remapped' : 'not remapped (dockerd --userns-remap=default would add a wall)'}`,
-    ];
-    if (!seccomp) {
-      problems.set(
-        'seccomp',
-        'The engine has no seccomp: containers may use every system call. Use a kernel and an engine with it.',
-      );
-    }
-  }
-
   function ensureImage(progress: (line: string) => void): Promise<AgentImage> {
     if (image !== null) return image;
-    image = ensureRuntime().then(() =>
-      ensureAgentImage(engine, { cacheFolder: options.cacheDir, now: () => new Date() }, progress),
-    );
+    image = condition
+      .requireRuntime()
+      .then(() =>
+        ensureAgentImage(engine, { cacheFolder: options.cacheDir, now: () => new Date() }, progress),
+      );
     image.then(
       () => networks.refill(0),
       () => {
@@ -88,25 +67,6 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     const entry = { stop, gone };
     living.add(entry);
     void gone.catch(() => undefined).finally(() => living.delete(entry));
-  }
-
-  /** An engine that is being stopped takes its containers down first, and answers for a moment longer. */
-  async function isEngineGone(): Promise<boolean> {
-    await new Promise((done) => setTimeout(done, ENGINE_LEAVES_MS));
-    await look();
-    return problems.has('engine');
-  }
-
-  async function look(): Promise<boolean> {
-    const wasAway = problems.has('engine');
-    try {
-      await checkEngine(engine);
-      problems.delete('engine');
-      return wasAway;
-    } catch (error) {
-      problems.set('engine', error instanceof Error ? error.message : String(error));
-      return false;
-    }
   }
 
   /** Waits for the container's end, by itself, by its clock or by `kill`, and clears everything away. */
@@ -136,7 +96,7 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       await cleanup.run();
       held.delete(container.name);
       const said = session.doors.end();
-      const placeGone = said === null && killedAs === null && !exit.outOfMemory && (await isEngineGone());
+      const placeGone = said === null && killedAs === null && !exit.outOfMemory && (await condition.isGone());
       const facts = { killedAs, budgetSpent: session.isBudgetSpent(), said, placeGone, ...exit };
       const { reason, detail } = decideEnd({ ...facts, logTail: logs.text().slice(-2_000) });
       return {
@@ -192,13 +152,12 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       if (!opened.session) throw new Error('unreachable: a cell opens with its session');
       const { ended, kill } = watch(spec, opened.session, container, logs, startedAt, cleanup);
       track(() => kill('canceled'), ended);
-      problems.delete('engine');
-      problems.delete('disk');
+      condition.works();
       return { ...described(), ended, kill };
     } catch (thrown) {
       await cleanup.run();
       const fault = explained(thrown);
-      if (fault) problems.set(fault.message.startsWith('disk') ? 'disk' : 'engine', fault.message);
+      if (fault) condition.failed(fault);
       held.delete(name);
       const error = fault ?? thrown;
       const detail = (error instanceof Error ? error.message : String(error)).slice(0, 4_000);
@@ -309,9 +268,9 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       await (await firewall).reap(await livingBridges(engine));
       return [...reaped];
     },
-    problems: () => [...problems.values()],
-    look,
-    notes: () => notes,
+    problems: () => condition.problems(),
+    look: () => condition.look(),
+    notes: () => condition.notes(),
     async close() {
       const all = [...living];
       await Promise.all(all.map(({ stop }) => stop().catch(() => undefined)));
