@@ -23,7 +23,10 @@ export function readOptions(
       if (value === undefined || value.startsWith('--')) throw new Error(`--${name} needs a value`);
       values[name] = value;
     } else {
-      const names = [...(known.values ?? []).map((one) => `--${one} …`), ...(known.flags ?? [])].join(', ');
+      const names = [
+        ...(known.values ?? []).map((one) => `--${one} …`),
+        ...(known.flags ?? []).map((one) => `--${one}`),
+      ].join(', ');
       throw new Error(`there is no option --${name}${names === '' ? '' : `; there is ${names}`}`);
     }
   }

@@ -13,7 +13,10 @@ export const relayRoutes: Command = {
     const routes = await api.list<Route>('/api/relay-routes');
     if (routes.length === 0) return 'No agent may write to another.';
     return routes
-      .map(({ from, to, since, by }) => `${`${from} → ${to}`.padEnd(24)} since ${since}, by ${by}`)
+      .map(({ from, to, since, by }) => {
+        const origin = by === 'default' ? 'from the first day' : `since ${since}, by ${by}`;
+        return `${`${from} → ${to}`.padEnd(24)} ${origin}`;
+      })
       .join('\n');
   },
 };
