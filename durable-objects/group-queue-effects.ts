@@ -7,6 +7,7 @@ import { noticeText } from '../workers/routing/queue-texts.ts';
 import { SubjectCollector } from '../workers/subjects.ts';
 import { type MessageRow, replyOf } from './group-queue-rows.ts';
 import type { EffectOutcome, GroupQueueStore, Notice } from './group-queue-store.ts';
+import { taskIdOf } from './group-queue-task.ts';
 import { sha256Bytes } from './journal.ts';
 import type { OutboxItem } from './outbox.ts';
 import { memberOf } from './run-request.ts';
@@ -18,6 +19,12 @@ export const chatOf = (env: Env, group: string): ChatAddress | null => telegramC
 
 export const isSamePlace = (a: ChatAddress | null, b: ChatAddress): boolean =>
   a !== null && a.chat === b.chat && (a.thread === null || a.thread === b.thread);
+
+/** What is said to the group is read there anyway. */
+function isGroupsOwn(env: Env, group: string, { chat, thread }: ChatAddress): boolean {
+  const own = chatOf(env, group);
+  return own?.chat === chat && own.thread === thread;
+}
 
 /** Performs one effect of a group's queue. Safe to repeat. Throws what failed outside. */
 export async function performQueueEffect(
@@ -34,7 +41,7 @@ export async function performQueueEffect(
       await tell(env, group, key, JSON.parse(body) as Notice & { id: string }, store);
       return null;
     case 'grant':
-      return { incident: await grant(env, group, key, store.row(body)) };
+      return grant(env, group, key, store.row(body));
     case 'look':
       return look(env, group, key, store.row(body));
     case 'cancel':
@@ -77,32 +84,28 @@ async function tell(
   await telegramStub(env).send({ key, ...place, html, buttons: [], at: Date.now() });
 }
 
-/** The incident that works in this turn now; null: nobody waits for it any more. */
+const UNWANTED = { unwanted: true } as const;
+
 async function grant(
   env: Env,
   group: string,
   key: string,
   message: MessageRow | null,
-): Promise<string | null> {
-  if (message?.state !== 'active' || message.canceled_by !== null) return null;
-  const { id, incident } = message;
-  if (message.reply !== null) return openTaskOf(env, group, message);
-  if (incident === null) return null;
-  const status = await tellIncident(env, incident, key, {
-    type: 'turn_granted',
-    data: { group, message: id },
-  });
-  return status === 'unknown' ? null : incident;
+): Promise<EffectOutcome> {
+  if (message?.state !== 'active' || message.canceled_by !== null || message.incident === null)
+    return UNWANTED;
+  if (message.reply === null) return offerTurn(env, group, key, message.id, message.incident);
+  return (await openTaskOf(env, group, message)) ? null : UNWANTED;
 }
 
 /** A person's message has its turn: the task it asks for begins. Its words are personal: the journal refers to them. */
-async function openTaskOf(env: Env, group: string, message: MessageRow): Promise<string | null> {
-  const { id, round, sender, thread, text, attachment, priority } = message;
+async function openTaskOf(env: Env, group: string, message: MessageRow): Promise<boolean> {
+  const { id, sender, thread, text, attachment, priority } = message;
   const place = replyOf(message);
   const subjects = new SubjectCollector();
   const opened = await openTask(
     env,
-    round === 1 ? id : `${id}:${round}`,
+    taskIdOf(message),
     {
       source: 'chat',
       group,
@@ -114,7 +117,7 @@ async function openTaskOf(env: Env, group: string, message: MessageRow): Promise
       thread,
       priority,
       forPerson: true,
-      reply: place !== null && !isSamePlace(chatOf(env, group), place) ? place : null,
+      reply: place !== null && !isGroupsOwn(env, group, place) ? place : null,
       isShown: true,
       schedule: null,
       parent: null,
@@ -124,7 +127,7 @@ async function openTaskOf(env: Env, group: string, message: MessageRow): Promise
     subjects.texts,
     Date.now(),
   );
-  return opened.status === 'unknown_group' ? null : opened.incident;
+  return opened.status !== 'unknown_group';
 }
 
 /** Asks anew about a turn that is held for long: an incident that needs it no more gives it back. */
@@ -135,12 +138,18 @@ async function look(
   message: MessageRow | null,
 ): Promise<EffectOutcome> {
   if (message?.state !== 'active' || message.incident === null) return null;
-  const { id, incident } = message;
-  const status = await tellIncident(env, incident, key, {
-    type: 'turn_granted',
-    data: { group, message: id },
-  });
-  return status === 'unknown' ? { incident: null } : null;
+  return offerTurn(env, group, key, message.id, message.incident);
+}
+
+async function offerTurn(
+  env: Env,
+  group: string,
+  key: string,
+  message: string,
+  incident: string,
+): Promise<EffectOutcome> {
+  const status = await tellIncident(env, incident, key, { type: 'turn_granted', data: { group, message } });
+  return status === 'unknown' ? UNWANTED : null;
 }
 
 async function cancel(env: Env, key: string, message: MessageRow | null): Promise<EffectOutcome> {
@@ -150,7 +159,7 @@ async function cancel(env: Env, key: string, message: MessageRow | null): Promis
   if (by === null) throw new Error('a cancel without a person');
   const event: LoopEvent = { type: 'aborted', data: { by, reason: message.reason ?? 'canceled' } };
   const status = await tellIncident(env, message.incident, key, event, subjects.texts);
-  return status === 'unknown' ? { incident: null } : null;
+  return status === 'unknown' ? UNWANTED : null;
 }
 
 async function steer(env: Env, run: string, message: MessageRow | null): Promise<EffectOutcome> {

@@ -4,6 +4,7 @@ import { GroupMessages } from './group-queue-messages.ts';
 import { groupQueueMigrations } from './group-queue-migrations.ts';
 import { type MessageRow, type MessageState, type StoredMessage, shownMessage } from './group-queue-rows.ts';
 import { Steering } from './group-queue-steering.ts';
+import { taskIncidentOf } from './group-queue-task.ts';
 import { migrate } from './migrate.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
@@ -22,8 +23,11 @@ export type Notice =
   | { what: 'no_slot'; position: number }
   | { what: 'parked'; reason: string };
 
-/** What the store has to know of a performed effect: the incident that has the turn, or the word of a run. */
-export type EffectOutcome = { incident: string | null } | { steered: 'accepted' | 'ended' } | null;
+/**
+ * What the store has to know of a performed effect. `unwanted`: nobody waits for the turn any more; it ends at once, so
+ * that it blocks no one.
+ */
+export type EffectOutcome = { unwanted: true } | { steered: 'accepted' | 'ended' } | null;
 
 /** The messages of one group, kept in order: whose turn it is, and which go to a run that is going on. */
 export class GroupQueueStore {
@@ -148,9 +152,7 @@ export class GroupQueueStore {
       const id = messageOf(body);
       if ('steered' in outcome) {
         if (outcome.steered === 'accepted') this.#tell(id, { what: 'passed_on' }, nowMs);
-      } else if (outcome.incident !== null) this.#messages.set(id, { incident: outcome.incident });
-      // Nobody waits for this turn any more: it ends at once, so that it blocks no one.
-      else this.#end(id, nowMs, null);
+      } else this.#end(id, nowMs, null);
     });
   }
 
@@ -158,13 +160,13 @@ export class GroupQueueStore {
     this.#change(failure.nowMs, () => {
       if (this.outbox.fail(key, failure).kind !== 'dead') return;
       const row = this.row(messageOf(body));
-      if (row === null || kind === 'look') return;
+      const isOver = kind === 'grant' && row?.state !== 'active';
+      if (row === null || kind === 'look' || isOver) return;
       const { nowMs, error } = failure;
       const tries = this.outbox.get(key)?.tries ?? 0;
       if (kind === 'steer') this.#toOwnTurn(row, nowMs);
       else this.#letter(row, { key, kind, state: 'dead', tries, error }, nowMs);
-      if (kind === 'grant' && row.state === 'active') this.#park(row, error, nowMs);
-      if (kind === 'cancel' && row.state === 'active') this.#end(row.id, nowMs, null);
+      if (kind === 'grant') this.#park(row, error, nowMs);
     });
   }
 
@@ -320,8 +322,10 @@ export class GroupQueueStore {
   #grant(nowMs: number): void {
     if (this.#messages.count('active') >= this.#maxConcurrent) return;
     for (const id of decideTurns(this.#messages.turns(), this.#maxConcurrent)) {
-      this.#messages.set(id, { state: 'active', granted_at: nowMs });
-      this.outbox.add({ key: grantKey(this.#known(id)), kind: 'grant', lane: turnLane(id), body: id }, nowMs);
+      const row = this.#known(id);
+      const incident = row.reply === null ? row.incident : taskIncidentOf(row);
+      this.#messages.set(id, { state: 'active', granted_at: nowMs, incident });
+      this.outbox.add({ key: grantKey(row), kind: 'grant', lane: turnLane(id), body: id }, nowMs);
     }
   }
 

@@ -386,17 +386,14 @@ export class Run extends DurableObject<Env> implements RunRpc {
   }
 
   /** Each message once in this try of a light run. */
-  #newMessages(): () => string | null {
-    let given = 0;
+  #newMessages(): LightDeps['newMessages'] {
+    let taken = 0;
     return () => {
-      const said = this.#store.messages.all().slice(given);
-      given += said.length;
+      const said = this.#store.messages.all().slice(taken);
+      taken += said.length;
       if (said.length === 0) return null;
-      this.#store.given(
-        said.map(({ id }) => id),
-        Date.now(),
-      );
-      return sessionMessagesText(said);
+      const ids = said.map(({ id }) => id);
+      return { text: sessionMessagesText(said), given: () => this.#store.given(ids, Date.now()) };
     };
   }
 

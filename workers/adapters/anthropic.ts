@@ -47,8 +47,8 @@ export interface LightRequest<Value> {
   now(): number;
   /** Told of every model call that was billed, at once. */
   onUsage(usage: Usage): void;
-  /** What was said to the run since this was last asked; null: nothing. It goes with the next call. */
-  newMessages(): string | null;
+  /** What was said to the run since this was last asked; null: nothing. `given` is called once a model has had it. */
+  newMessages(): { text: string; given(): void } | null;
   onToolCall(call: { id: string; name: string; input: string; output: string; isError: boolean }): void;
 }
 
@@ -70,16 +70,20 @@ export async function askForResult<Value>(request: LightRequest<Value>): Promise
     timeout: CALL_TIMEOUT_MS,
   });
   const messages: MessageParam[] = [{ role: 'user', content: request.prompt }];
+  const onTheWay: (() => void)[] = [];
   const takeNew = (): boolean => {
-    const text = request.newMessages();
-    if (text !== null) say(messages, text);
-    return text !== null;
+    const said = request.newMessages();
+    if (said === null) return false;
+    say(messages, said.text);
+    onTheWay.push(said.given);
+    return true;
   };
   let toolCalls = 0;
   let retried = false;
   for (;;) {
     takeNew();
     const reply = await call(client, request, messages, toolCalls < request.maxToolCalls);
+    for (const given of onTheWay.splice(0)) given();
     const uses = reply.content.filter((block) => block.type === 'tool_use');
     if (reply.stop_reason === 'tool_use' && uses.length > 0 && toolCalls < request.maxToolCalls) {
       toolCalls += uses.length;
