@@ -117,7 +117,7 @@ function obstacles(store: RunPoolStore, view: PoolView, nowMs: number): (run: Wa
     const before = known.get(sort);
     if (before) return before;
     const place = findPlace(run, view);
-    const payment = place.ok ? store.reservation(run, nowMs) : null;
+    const payment = place.ok ? store.budget.reservation(run, nowMs) : null;
     const found: Obstacles = !place.ok
       ? { because: place.because, reason: null }
       : payment === null || payment.kind === 'reserve'

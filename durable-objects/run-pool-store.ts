@@ -1,14 +1,5 @@
 import { DEFAULT_PRIORITY } from '../core/contracts/priority.ts';
-import {
-  alertOfCap,
-  type BudgetCaps,
-  type CapUse,
-  dayOf,
-  decideReservation,
-  levelOfCap,
-  nextDayAt,
-  type Reservation,
-} from '../core/cost/caps.ts';
+import { type BudgetCaps, dayOf, nextDayAt } from '../core/cost/caps.ts';
 import { BURST_WINDOW_MS, DISPATCHES_PER_DAY } from '../core/governors/dispatch.ts';
 import { chooseNext } from '../core/pool/choose-next.ts';
 import { leaseExpiry, type PoolView } from '../core/pool/slots.ts';
@@ -19,12 +10,14 @@ import { Outbox } from './outbox.ts';
 import type { Failure } from './outbox-drain.ts';
 import { ProjectionQueue } from './projection.ts';
 import type { RunPoolRpc } from './rpc.ts';
+import { PoolBudget } from './run-pool-budget.ts';
 import { PoolGovernors } from './run-pool-governors.ts';
 import { type Lease, Leases } from './run-pool-leases.ts';
 import { runPoolMigrations } from './run-pool-migrations.ts';
 import { Runners } from './run-pool-runners.ts';
 import { Spending, type SpentByDay } from './run-pool-spending.ts';
 import { type PoolStatus, poolStatus } from './run-pool-status.ts';
+import { Stops } from './run-pool-stops.ts';
 import { type Waiting, WaitingRuns } from './run-pool-waiting.ts';
 import type { Sql } from './sql.ts';
 
@@ -59,6 +52,8 @@ export class RunPoolStore {
   readonly runners: Runners;
   readonly spending: Spending;
   readonly governors: PoolGovernors;
+  readonly stops: Stops;
+  readonly budget: PoolBudget;
   readonly #sql: Sql;
   readonly #settings: () => PoolSettings;
   readonly #changed: () => void;
@@ -76,6 +71,19 @@ export class RunPoolStore {
     this.runners = new Runners(sql);
     this.spending = new Spending(sql);
     this.governors = new PoolGovernors(sql);
+    this.stops = new Stops(sql);
+    this.budget = new PoolBudget({
+      leases: this.leases,
+      spending: this.spending,
+      caps: () => settings().caps,
+      audit: (type, data, at) => this.#audit(type, data, at),
+      isTold: (key) => this.outbox.get(key) !== null,
+      tellOperator: (key, about, text, at) => this.#tellOperator(key, about, text, at),
+      endForBudget: ({ run, fence }, detail, at) => {
+        const body = JSON.stringify({ run, detail });
+        this.outbox.add({ key: `over_budget:${run}:${fence}`, kind: 'over_budget', lane: null, body }, at);
+      },
+    });
   }
 
   /** Asking again while a lease is held gives the same lease. */
@@ -88,14 +96,14 @@ export class RunPoolStore {
       const asked = { run, group, kind, budgetMicroUsd, priority, forPerson, at: nowMs };
       const waited = this.waiting.get(run);
       if (waited === null) {
-        const verdict = this.reservation(asked, nowMs);
+        const verdict = this.budget.reservation(asked, nowMs);
         // What was begun goes on when it can be paid again; what is new is somebody's to decide.
         if (verdict.kind === 'refuse' && before === null) {
           this.#audit('run_refused', { run, group, code: verdict.code, reason: verdict.reason }, nowMs);
           return { status: 'refused', code: verdict.code, reason: verdict.reason };
         }
         if (before === null) this.#noteStart(run, nowMs);
-        if (isDispatched && !this.governors.admit(run, nowMs))
+        if (isDispatched && before === null && !this.governors.admit(run, nowMs))
           return { status: 'queued', position: this.#holdBack(asked, nowMs) };
         this.waiting.add(asked);
       }
@@ -115,7 +123,7 @@ export class RunPoolStore {
     this.#change(() => {
       this.waiting.remove(run);
       this.governors.remove(run);
-      this.#book(run, spent, nowMs);
+      this.budget.book(run, spent, nowMs);
       const lease = this.leases.get(run);
       if (lease === null || lease.fence !== fence || lease.state === 'released') return;
       this.leases.setState(run, 'released');
@@ -128,7 +136,7 @@ export class RunPoolStore {
   /** What a run has spent in all, by UTC day; told again, or late, it adds nothing. */
   spent(run: string, spent: SpentByDay, nowMs: number): void {
     this.#change(() => {
-      this.#book(run, spent, nowMs);
+      this.budget.book(run, spent, nowMs);
       this.#tell(this.#grantWaiting(nowMs), nowMs);
     });
   }
@@ -139,7 +147,7 @@ export class RunPoolStore {
       this.runners.seen({ name: runner, lastSeenAt: nowMs, capacity, running, problems });
       const lost = report.leases.filter(({ run, fence }) => !this.leases.renew(run, fence, runner, nowMs));
       this.#tell(this.#grantWaiting(nowMs), nowMs);
-      return { lost: lost.map(({ run }) => run), stop: this.isStopped };
+      return { lost: lost.map(({ run }) => run), stop: this.stops.isStopped };
     });
   }
 
@@ -154,20 +162,11 @@ export class RunPoolStore {
     return this.#change(() => this.runners.rememberNonce(keyId, nonce, expiresAt, nowMs));
   }
 
-  get isStopped(): boolean {
-    return this.#sql.all<{ stopped: number }>('SELECT stopped FROM stop_flag')[0]?.stopped === 1;
-  }
-
   /** Answers the leases that are held: what runs now. */
   setStopped(stopped: boolean, by: string, nowMs: number): Lease[] {
     const held = this.leases.held();
     this.#change(() => {
-      if (stopped !== this.isStopped) {
-        this.#sql.run('UPDATE stop_flag SET stopped = ?', stopped ? 1 : 0);
-        if (stopped) this.#sql.run('INSERT INTO stops (from_at) VALUES (?)', nowMs);
-        else this.#sql.run('UPDATE stops SET until_at = ? WHERE until_at IS NULL', nowMs);
-        this.#audit(stopped ? 'stopped' : 'resumed', { by }, nowMs);
-      }
+      if (this.stops.set(stopped, nowMs)) this.#audit(stopped ? 'stopped' : 'resumed', { by }, nowMs);
       if (stopped)
         for (const { run, fence } of held) {
           const body = JSON.stringify({ run, fence });
@@ -179,18 +178,6 @@ export class RunPoolStore {
     return held;
   }
 
-  /** For how long everything was stopped since then. */
-  stoppedMs(sinceMs: number, nowMs: number): number {
-    const stops = this.#sql.all<{ from_at: number; until_at: number | null }>(
-      'SELECT from_at, until_at FROM stops WHERE until_at IS NULL OR until_at > ?',
-      sinceMs,
-    );
-    return stops.reduce(
-      (sum, stop) => sum + Math.max(0, (stop.until_at ?? nowMs) - Math.max(stop.from_at, sinceMs)),
-      0,
-    );
-  }
-
   setDrained(names: readonly string[], drained: boolean, by: string, nowMs: number): void {
     this.#change(() => {
       for (const runner of names)
@@ -200,15 +187,13 @@ export class RunPoolStore {
     });
   }
 
-  /** Lets urgent work pass the 90% of every cap until the UTC day ends; answers until when. */
+  /** Lets urgent work pass the 90% of every cap; answers until when. */
   setOverride(on: boolean, by: string, nowMs: number): number | null {
-    const until = on ? nextDayAt(nowMs) : null;
-    this.#change(() => {
-      this.spending.setOverride(until, by);
-      this.#audit('budget_override', { by, on, until }, nowMs);
+    return this.#change(() => {
+      const until = this.budget.setOverride(on, by, nowMs);
       this.#tell(this.#grantWaiting(nowMs), nowMs);
+      return until;
     });
-    return until;
   }
 
   /** The longest pause that was asked for counts. */
@@ -265,21 +250,12 @@ export class RunPoolStore {
       held: this.leases.held(),
       runners: this.runners.places(runners),
       slots,
-      stopped: this.isStopped,
+      stopped: this.stops.isStopped,
       pausing: new Set(pausing.map(({ name }) => name)),
       maxConcurrentOf,
       lastServed: lookedUpOnce((group) => this.leases.lastFenceOf(group)),
       nowMs,
     };
-  }
-
-  /** Whether a run can be paid now. */
-  reservation(run: Omit<Waiting, 'n'>, nowMs: number): Reservation {
-    const { caps } = this.#settings();
-    if ('problem' in caps) return { kind: 'refuse', code: 'budget_settings', reason: caps.problem };
-    const isUrgent = (run.forPerson || run.priority === 0) && this.spending.override(nowMs) !== null;
-    const uses = this.spending.uses(run.group, caps, this.leases.held(), nowMs);
-    return decideReservation(run.budgetMicroUsd, isUrgent, uses);
   }
 
   done(key: string): void {
@@ -295,7 +271,7 @@ export class RunPoolStore {
     const heads = this.waiting.heads();
     const granted: Granted[] = [];
     while (heads.length > 0) {
-      const isAffordable = (run: Waiting): boolean => this.reservation(run, nowMs).kind === 'reserve';
+      const isAffordable = (run: Waiting): boolean => this.budget.reservation(run, nowMs).kind === 'reserve';
       const next = chooseNext(heads, this.view(nowMs), isAffordable);
       if (next === null) break;
       const { run, runner } = next;
@@ -314,42 +290,6 @@ export class RunPoolStore {
       const key = `granted:${one.run}:${one.lease.fence}`;
       this.outbox.add({ key, kind: 'granted', lane: null, body: JSON.stringify(one) }, nowMs);
     }
-  }
-
-  #book(run: string, spent: SpentByDay, nowMs: number): void {
-    const lease = this.leases.get(run);
-    if (lease === null) return;
-    const added = this.spending.book(run, lease.group, spent, nowMs);
-    if (added === 0) return;
-    this.leases.addSpent(run, added);
-    this.#watchCaps(lease.group, nowMs);
-  }
-
-  /** Tells the operator once per cap, period and level; ends what is charged to a cap that is spent. */
-  #watchCaps(group: string, nowMs: number): void {
-    const { caps } = this.#settings();
-    if ('problem' in caps) return;
-    const held = this.leases.held();
-    for (const use of this.spending.uses(group, caps, held, nowMs)) {
-      const level = levelOfCap(use);
-      if (level === 'open') continue;
-      const isCharged = (lease: Lease): boolean => use.group === null || use.group === lease.group;
-      const charged = level === 'spent' ? held.filter(isCharged) : [];
-      this.#alert(use, level, charged.length, nowMs);
-      for (const lease of charged) {
-        const body = JSON.stringify({ run: lease.run, detail: alertOfCap(use, level, charged.length) });
-        const key = `over_budget:${lease.run}:${lease.fence}`;
-        this.outbox.add({ key, kind: 'over_budget', lane: null, body }, nowMs);
-      }
-    }
-  }
-
-  #alert(use: CapUse, level: 'told' | 'closed' | 'spent', ended: number, nowMs: number): void {
-    const key = `budget:${use.cap}:${use.period}:${use.group ?? ''}:${level}`;
-    if (this.outbox.get(key) !== null) return;
-    const { cap, period, group, spentMicroUsd, capMicroUsd } = use;
-    this.#audit('budget_alert', { cap, period, group, level, spentMicroUsd, capMicroUsd, ended }, nowMs);
-    this.#tellOperator(key, 'budget', alertOfCap(use, level, ended), nowMs);
   }
 
   #noteStart(run: string, nowMs: number): void {

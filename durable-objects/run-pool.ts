@@ -53,7 +53,7 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
           case 'halt': {
             const { run, fence } = JSON.parse(body) as { run: string; fence: number };
             const isHeld = this.#store.leaseOf(run)?.fence === fence;
-            if (isHeld && this.#store.isStopped) await runStub(env, run).halt(fence);
+            if (isHeld && this.#store.stops.isStopped) await runStub(env, run).halt(fence);
             return;
           }
           case 'over_budget': {
@@ -114,7 +114,7 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
   }
 
   async stoppedMs(sinceMs: number): Promise<number> {
-    return this.#store.stoppedMs(sinceMs, Date.now());
+    return this.#store.stops.stoppedMs(sinceMs, Date.now());
   }
 
   async drain(runners: string[], drained: boolean, by: string): Promise<void> {

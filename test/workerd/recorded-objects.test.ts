@@ -156,7 +156,7 @@ const checks: Record<string, (sql: Sql, recording: Recording) => void> = {
     const store = new RunPoolStore(sql, () => settings, NOTHING_CHANGED);
     for (const { run, state, fence } of tables.leases ?? [])
       expect(store.leaseOf(String(run))?.fence ?? null).toBe(state === 'held' ? fence : null);
-    expect(store.isStopped).toBe(tables.stop_flag?.[0]?.stopped === 1);
+    expect(store.stops.isStopped).toBe(tables.stop_flag?.[0]?.stopped === 1);
     expect(count(sql, 'fences')).toBe(tables.fences?.length);
     for (const { month, micro_usd } of tables.spent ?? [])
       expect(
