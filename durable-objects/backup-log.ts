@@ -115,19 +115,11 @@ export class BackupLog {
     if (!state) throw new Error('this object is not watched');
     const isBegun = state.stale === 0 || state.base > 0;
     if (marks.length === 0 && waiting.length === 0 && isBegun) return null;
-    let chars = 0;
-    const lines = waiting.slice(0, MAX_ROWS).filter(({ body }) => {
-      chars += body.length;
-      return chars <= MAX_CHARS || chars === body.length;
-    });
-    chars = 0;
-    const rows: BackupRow[] = [];
-    for (const { table, id } of marks.slice(0, MAX_ROWS)) {
+    const lines = upToSize(waiting.slice(0, MAX_ROWS), (line) => [line, line.body.length]);
+    const rows = upToSize(marks.slice(0, MAX_ROWS), ({ table, id }) => {
       const row = this.#sql.all(`SELECT * FROM "${table}" WHERE rowid = ?`, id)[0] ?? null;
-      chars += JSON.stringify(row).length;
-      if (chars > MAX_CHARS && rows.length > 0) break;
-      rows.push({ table, id, row });
-    }
+      return [{ table, id, row }, JSON.stringify(row).length];
+    });
     const part = state.part + 1;
     const sequences = this.#sequences();
     this.#sql.run('UPDATE _backup SET part = ?', part);
@@ -267,6 +259,19 @@ export class BackupLog {
       )[0] ?? null
     );
   }
+}
+
+/** As many as fit into a part, one at least. */
+function upToSize<In, Out>(items: readonly In[], read: (item: In) => [Out, chars: number]): Out[] {
+  const found: Out[] = [];
+  let size = 0;
+  for (const item of items) {
+    const [out, chars] = read(item);
+    size += chars;
+    if (size > MAX_CHARS && found.length > 0) break;
+    found.push(out);
+  }
+  return found;
 }
 
 /** Where most of what lies there was replaced since, or many small parts hold little. */
