@@ -8,7 +8,7 @@ import { defectFile } from './source-repository.ts';
 import type { Stage } from './stage.ts';
 import { type HookActors, runSchedule, stageHooks } from './stage-hooks.ts';
 import { stageRunners } from './stage-runners.ts';
-import { tellWhoWorks } from './steering.ts';
+import { askInChat, tellWhoWorks } from './steering.ts';
 import type { Terminal } from './terminal.ts';
 import { until } from './until.ts';
 
@@ -21,6 +21,8 @@ export interface Actors {
   operator: {
     /** Presses Approve under the next message that asks for it. */
     approvesNext(): Promise<void>;
+    /** Writes in the chat of an agent that does nothing; resolves with its answer there. */
+    asksInChat(group: ChatName, text: string): Promise<void>;
     /** Writes in the chat of an agent whose session is going on; resolves when its model has read it. */
     tellsWhoWorks(group: ChatName, text: string): Promise<void>;
     /** Gives a task to a group's agent. */
@@ -94,6 +96,7 @@ export function createActors(
         });
         if (!outcome.ok) throw new Error(`the button could not be pressed: ${outcome.message}`);
       },
+      asksInChat: (group, text) => askInChat({ stage, terminal, timeoutMs, over }, group, text),
       tellsWhoWorks: (group, text) => tellWhoWorks({ stage, terminal, timeoutMs, over }, group, text),
       async asks(group, text) {
         terminal.line('Jan', `asks ${group}: ${text}`);

@@ -21,6 +21,23 @@ interface RunView {
   messages: { text: string; seenAt: string | null }[];
 }
 
+/** Writes in the group's chat, where nothing goes on, and waits for the agent's answer. */
+export async function askInChat(
+  { stage, terminal, timeoutMs }: Steering,
+  group: ChatName,
+  text: string,
+): Promise<void> {
+  terminal.line('Jan', `writes to ${group}: ${text}`);
+  const chatId = CHATS[group].id;
+  stage.telegram.say({ chatId, from: OPERATOR, text });
+  const answer = await until(
+    `${group}'s answer`,
+    () => stage.telegram.messages(chatId).find((one) => one.fromBot && one.text.startsWith(`${group}\n`)),
+    { timeoutMs },
+  );
+  if (/^Could not do/m.test(answer.text)) throw new Error(answer.text);
+}
+
 /** Waits for a session of this group to be at work, writes in the group's chat, and sees it arrive. */
 export async function tellWhoWorks(
   { stage, terminal, timeoutMs, over }: Steering,

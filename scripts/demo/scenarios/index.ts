@@ -91,12 +91,13 @@ export const scenarios: Record<ScenarioName, Scenario> = {
     },
   },
   steer: {
-    title: 'A message to Cody while he works: his running session reads it next',
+    title: 'Messages to Cody: idle, he answers in his chat; at work, his running session reads it next',
     defect: 'branch',
     branch: 'feature/promo-dates',
     ...PIPELINE,
     expectedStatus: 'resolved',
     expectedMessages: [detected, fixPushed, resolved],
+    before: ({ operator }) => operator.asksInChat('cody', 'Is anything of yours broken?'),
     async play({ operator }) {
       await operator.tellsWhoWorks('cody', 'Leave the zones alone: I am rewriting them.');
     },
