@@ -161,7 +161,7 @@ export interface RunPoolRpc extends BackedUpRpc {
     | { status: 'refused'; code: BudgetCode; reason: string }
   >;
   /** `spent`: micro-dollars of the whole run so far, by UTC day (`2026-11-21`). */
-  release(run: string, fence: number, spent: Record<string, number>): Promise<void>;
+  release(run: string, fence: number | null, spent: Record<string, number>): Promise<void>;
   /** As in `release`, while the run goes on and after its end. */
   spent(run: string, spent: Record<string, number>): Promise<void>;
   /** No heavy run of this group is begun before then; what waits keeps waiting. */

@@ -206,7 +206,7 @@ describe('the end', () => {
       store.end({ ok: false, reason: 'canceled', detail: 'not needed' }, 5, true);
       store.end({ ok: false, reason: 'timeout', detail: '' }, 6, true);
       const kinds = store.outbox.items().map(({ kind, body }) => [kind, body]);
-      expect(kinds).toContainEqual(['release', JSON.stringify({ fence: 3 })]);
+      expect(kinds).toContainEqual(['release', JSON.stringify({ fence: null })]);
       expect(kinds.filter(([kind]) => kind === 'cancel')).toHaveLength(1);
       expect(toIncident(store)).toHaveLength(1);
     }));

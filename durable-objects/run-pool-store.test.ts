@@ -60,6 +60,17 @@ describe('leases', () => {
       expect(pool.leaseOf('a')).toMatchObject({ fence: 1 });
     }));
 
+  test('a run that is over gives back also what it never heard of', () =>
+    withPool({}, (pool) => {
+      pool.lease(ask('a'), 0);
+      pool.release('a', 0, {}, 1);
+      expect(pool.leaseOf('a')).toMatchObject({ fence: 1 });
+      pool.release('a', null, {}, 2);
+      expect(pool.leaseOf('a')).toBeNull();
+      pool.expire(280_000);
+      expect(pool.outbox.items()).toEqual([]);
+    }));
+
   test('a lease that is over, or another runner’s, is not renewed', () =>
     withPool({}, (pool) => {
       pool.lease(ask('a'), 0);

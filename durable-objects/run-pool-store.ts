@@ -118,17 +118,21 @@ export class RunPoolStore {
     });
   }
 
-  /** Ends a lease; an older fence ends nothing. What was spent is booked in any case. */
-  release(run: string, fence: number, spent: SpentByDay, nowMs: number): void {
+  /**
+   * Ends a lease; an older fence ends nothing. Null: the run is over, and with it whatever it holds, also a lease
+   * of which it never heard. What was spent is booked in any case.
+   */
+  release(run: string, fence: number | null, spent: SpentByDay, nowMs: number): void {
     this.#change(() => {
       this.waiting.remove(run);
       this.governors.remove(run);
       this.budget.book(run, spent, nowMs);
       const lease = this.leases.get(run);
-      if (lease === null || lease.fence !== fence || lease.state === 'released') return;
+      if (lease === null || lease.state === 'released') return;
+      if (fence !== null && lease.fence !== fence) return;
       this.leases.setState(run, 'released');
       const costMicroUsd = Object.values(spent).reduce((sum, one) => sum + one, 0);
-      this.#audit('run_released', { run, fence, costMicroUsd }, nowMs);
+      this.#audit('run_released', { run, fence: lease.fence, costMicroUsd }, nowMs);
       this.#tell(this.#grantWaiting(nowMs), nowMs);
     });
   }

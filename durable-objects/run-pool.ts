@@ -78,7 +78,7 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
     return this.#after(this.#store.lease(request, Date.now()));
   }
 
-  async release(run: string, fence: number, spent: Record<string, number>): Promise<void> {
+  async release(run: string, fence: number | null, spent: Record<string, number>): Promise<void> {
     return this.#after(this.#store.release(run, fence, spent, Date.now()));
   }
 

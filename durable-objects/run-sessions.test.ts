@@ -91,7 +91,7 @@ describe('a run that is not done when its session is', () => {
         12,
       );
       expect(toIncident(store).at(-1)).toMatchObject({ type: 'run_finished', data: { fence: 4 } });
-      expect(JSON.parse(items(store, 'release')[1]?.body ?? '')).toEqual({ fence: 4 });
+      expect(JSON.parse(items(store, 'release')[1]?.body ?? '')).toEqual({ fence: null });
       expect(store.record?.spentByDay).toEqual({ '1970-01-01': 12_000 });
     }));
 

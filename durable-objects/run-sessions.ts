@@ -123,7 +123,7 @@ export class RunSessions {
     const by = record.spec.group;
     this.#book.audit('run_ended', { by, reason, detail, model, toolCalls, turns, costMicroUsd }, nowMs);
     this.#book.tell('ended', endEvent(record, end), nowMs);
-    this.release(fence, nowMs);
+    this.#releaseAll(fence, nowMs);
     if (cancel) this.cancelAtRunner(detail ?? reason, nowMs);
     if (!end.ok && end.invalid !== undefined) this.#buryResult(end.invalid, end.detail, nowMs);
   }
@@ -131,6 +131,12 @@ export class RunSessions {
   release(fence: number, nowMs: number, lane: 'start' | null = null): void {
     const body = JSON.stringify({ fence });
     this.#book.outbox.add({ key: `release:${fence}`, kind: 'release', lane, body }, nowMs);
+  }
+
+  /** The run is over: the pool may have given it a lease that it never heard of. */
+  #releaseAll(fence: number, nowMs: number): void {
+    const body = JSON.stringify({ fence: null });
+    this.#book.outbox.add({ key: `release:${fence}`, kind: 'release', lane: null, body }, nowMs);
   }
 
   cancelAtRunner(reason: string, nowMs: number): void {

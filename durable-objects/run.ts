@@ -226,7 +226,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
         return runPoolStub(this.env).backOff(this.#spec().group, until, this.#spec().run);
       }
       case 'release': {
-        const { fence } = JSON.parse(item.body) as { fence: number };
+        const { fence } = JSON.parse(item.body) as { fence: number | null };
         return runPoolStub(this.env).release(this.#spec().run, fence, this.#spent());
       }
       case 'spent':

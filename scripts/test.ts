@@ -99,6 +99,7 @@ async function attack(): Promise<Counts> {
 let counts = await step('format and lint', ['lint']);
 counts = add(counts, await step('types', ['types']));
 counts = add(counts, await vitest('unit tests', ['node', 'workerd']));
+counts = add(counts, await step('five hundred worlds', ['simulate', '--', '--seeds', '500']));
 counts = add(counts, await step('crashes under load', ['crash', '--', '--events', '200', '--kills', '5']));
 
 const engine = await acquireDockerEngine(reports, console.log).catch((error: Error) => {

@@ -91,11 +91,14 @@ function checkChain(world: World, state: ObjectState): void {
   });
 }
 
+/** One that died before it had its tables has accepted nothing, and whoever sent something was told so. */
+const eventsOf = (inbox: ObjectState): Row[] =>
+  hasTable(inbox, 'events') ? inbox.rows('SELECT id, type, status FROM events') : [];
+
 function checkInbox(world: World, inbox: ObjectState): void {
-  // It died before it had its tables: nothing was accepted, and whoever sent something was told so.
-  if (!hasTable(inbox, 'events')) return;
-  for (const event of inbox.rows(`SELECT id, type FROM events WHERE status = 'accepted'`))
-    world.violate(`${inbox.title}: ${event.id} (${event.type}) was accepted and never ended`);
+  for (const event of eventsOf(inbox))
+    if (event.status === 'accepted')
+      world.violate(`${inbox.title}: ${event.id} (${event.type}) was accepted and never ended`);
 }
 
 interface Told {
@@ -384,7 +387,7 @@ function checkProjections(world: World): void {
       world.violate(`D1: cost rows of ${run.title} sum up to ${costs?.n}, not ${record.costMicroUsd}`);
   }
   for (const inbox of objects.of('INBOX'))
-    for (const event of inbox.rows('SELECT id, status FROM events')) {
+    for (const event of eventsOf(inbox)) {
       const row = d1.rows('SELECT status FROM deliveries WHERE id = ?', String(event.id))[0];
       if (row?.status !== event.status)
         world.violate(`D1: ${event.id} is ${row?.status}, not ${event.status}`);
