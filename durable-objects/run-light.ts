@@ -2,6 +2,7 @@ import type { Usage } from '../core/contracts/usage.ts';
 import { AnthropicError, askForResult, type LightRequest } from '../workers/adapters/anthropic.ts';
 import { getArtifact } from '../workers/artifacts.ts';
 import { anthropicSettings, type Env, SettingError } from '../workers/env.ts';
+import { auditSearchTool } from './run-audit-tool.ts';
 import { type DispatchDeps, dispatchTool } from './run-dispatch-tool.ts';
 import { readLogTool } from './run-log-tool.ts';
 import { type RunEnd, type RunRecord, resultSchemaOf } from './run-record.ts';
@@ -38,7 +39,9 @@ export async function runLight(
     // Of a run that is done again nothing may come.
     const dispatching =
       record.rerun === null ? dispatchTool({ env, spec: record.spec, dispatch, leftMicroUsd }) : null;
-    const tools = [readLog, dispatching].filter((tool) => tool !== null);
+    const tools = [readLog, dispatching, auditSearchTool(env, record.spec.run)].filter(
+      (tool) => tool !== null,
+    );
     const { baseUrl, apiKey } = anthropicSettings(env);
     const answer = await askForResult({
       apiKey,

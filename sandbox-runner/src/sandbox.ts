@@ -1,3 +1,4 @@
+import type { AuditSearchInput } from '../../core/contracts/audit-search.ts';
 import type { HandOff } from '../../core/contracts/hand-off.ts';
 import type { RunOnHost } from '../../core/contracts/host-command.ts';
 import type { RequestInput } from '../../core/contracts/intents.ts';
@@ -81,6 +82,7 @@ export interface EventAnswer {
 
 export type ToolCall =
   | { tool: 'run_on_host'; key: string; input: RunOnHost }
+  | { tool: 'audit_search'; key: string; input: AuditSearchInput }
   | { tool: 'relay'; key: string; input: { to: string; text: string } }
   | { tool: 'report'; key: string; input: unknown }
   | { tool: 'request'; key: string; input: RequestInput }

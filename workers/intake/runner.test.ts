@@ -220,6 +220,33 @@ describe('POST /relay', () => {
   });
 });
 
+describe('POST /runner/audit-search', () => {
+  test('a run whose group has the tool reads rows, newest first, fenced', async () => {
+    const { run, fence } = await leased('sam');
+    const path = '/runner/audit-search';
+    await until(() =>
+      env.DB.prepare(`SELECT 1 FROM audit WHERE action = 'run_leased' AND data LIKE ?`)
+        .bind(`%${run}%`)
+        .first(),
+    );
+    const found = await post(path, { run, fence, input: { action: 'run_leased', text: run } });
+    const { text } = (await found.json()) as { text: string };
+    expect(text).toMatch(/^1 rows, newest first\.\n<untrusted source="audit" id="run_/);
+    expect(text).toContain(`"group":"sam"`);
+    const none = await post(path, { run, fence, input: { text: 'there is no such thing' } });
+    expect(await none.json()).toEqual({ text: 'No such row.' });
+  });
+
+  test('without the tool, or under an older lease, nothing is read', async () => {
+    const cody = await leased('cody');
+    const path = '/runner/audit-search';
+    expect((await post(path, { ...cody, input: {} })).status).toBe(403);
+    const sam = await leased('sam');
+    const stale = await post(path, { run: sam.run, fence: sam.fence + 1, input: {} });
+    expect(await codeOf(stale)).toBe('stale_fence');
+  });
+});
+
 describe('artifacts', () => {
   const bytes = utf8('the transcript');
 

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import type { Env } from '../env.ts';
 import { runnerArtifacts } from './runner-artifacts.ts';
+import { runnerAuditSearch } from './runner-audit-search.ts';
 import { runnerEvents } from './runner-events.ts';
 import { runnerRelay } from './runner-relay.ts';
 
@@ -9,3 +10,4 @@ export const runnerDoors = new Hono<{ Bindings: Env }>();
 runnerDoors.route('/', runnerEvents);
 runnerDoors.route('/', runnerArtifacts);
 runnerDoors.route('/', runnerRelay);
+runnerDoors.route('/', runnerAuditSearch);

@@ -103,6 +103,19 @@ export function dogwatchServer(task: AgentTask, door: Door) {
       },
       (input) => call('request', input),
     ),
+    audit_search: tool(
+      'audit_search',
+      'Searches the audit log of everything that was done here, newest first. Every filter narrows it; text is looked for anywhere in a row.',
+      {
+        incident: z.string().max(200).optional(),
+        run: z.string().max(200).optional(),
+        action: z.string().max(200).optional(),
+        actor: z.string().max(200).optional(),
+        text: z.string().max(200).optional(),
+        limit: z.number().int().min(1).max(50).optional(),
+      },
+      (input) => call('audit_search', input),
+    ),
     checkpoint: tool(
       'checkpoint',
       'Keeps your work outside this container, with a hand-off for the session that may go on from it. Use it after each finished item of a long task. With final: true this session is over after it: end your work then; a fresh session goes on.',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auditSearchInputSchema } from '../../../core/contracts/audit-search.ts';
 import { runOnHostSchema } from '../../../core/contracts/host-command.ts';
 import { requestInputSchema } from '../../../core/contracts/intents.ts';
 
@@ -14,6 +15,7 @@ export const toolBodySchema = z.discriminatedUnion('tool', [
   z.object({ tool: z.literal('report'), key, input: z.unknown() }),
   z.object({ tool: z.literal('run_on_host'), key, input: runOnHostSchema }),
   z.object({ tool: z.literal('request'), key, input: requestInputSchema }),
+  z.object({ tool: z.literal('audit_search'), key, input: auditSearchInputSchema }),
   z.object({
     tool: z.literal('read_artifact'),
     key,

@@ -5,6 +5,7 @@ import { KeyedMutex } from '../mutex.ts';
 import type { ToolAnswer, ToolCall } from '../sandbox.ts';
 import type { Told } from '../worker/event-spool.ts';
 import { WorkerError } from '../worker/worker-client.ts';
+import { type AuditSearchDeps, auditSearch } from './audit-search-tool.ts';
 import { keepCheckpoint } from './checkpoint-tool.ts';
 import { readLines } from './read-artifact-tool.ts';
 import { type RelayDeps, relay } from './relay-tool.ts';
@@ -12,7 +13,7 @@ import { decideReport, type ReportState } from './report-tool.ts';
 import { fileRequest } from './request-tool.ts';
 import { type SubmitFixToolDeps, submitFixTool } from './submit-fix-tool.ts';
 
-export type RunToolDeps = RelayDeps & SubmitFixToolDeps & RunOnHostDeps & { logger: Logger };
+export type RunToolDeps = RelayDeps & AuditSearchDeps & SubmitFixToolDeps & RunOnHostDeps & { logger: Logger };
 
 /** The `dogwatch` tools of one run: what its agent may ask of trusted code. */
 export class RunTools {
@@ -83,6 +84,8 @@ export class RunTools {
         return runOnHost(this.#request, call.input, this.#deps);
       case 'request':
         return fileRequest(this.#request, call.input, this.#requests, this.#deps);
+      case 'audit_search':
+        return auditSearch(this.#request, call.input, this.#deps);
       case 'checkpoint':
         return this.#checkpoint(call);
     }

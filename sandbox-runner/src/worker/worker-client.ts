@@ -1,3 +1,4 @@
+import { type AuditSearchRequest, auditSearchAnswerSchema } from '../../../core/contracts/audit-search.ts';
 import {
   type RelayRequest,
   type RunnerReport,
@@ -26,6 +27,8 @@ export class WorkerError extends Error {
 export interface WorkerClient {
   report(report: RunnerReport): Promise<RunnerReportAnswer>;
   relay(request: RelayRequest): Promise<void>;
+  /** The answer is for the agent, fenced. */
+  auditSearch(request: AuditSearchRequest): Promise<string>;
   putArtifact(run: string, sha256: string, contentType: string, bytes: Bytes): Promise<void>;
   getArtifact(run: string, sha256: string): Promise<Bytes>;
 }
@@ -98,6 +101,13 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
     },
     async relay(request) {
       await call('POST', '/relay', utf8(JSON.stringify(request)));
+    },
+    async auditSearch(request) {
+      const response = await call('POST', '/runner/audit-search', utf8(JSON.stringify(request)));
+      const answer = auditSearchAnswerSchema.safeParse(await response.json().catch(() => null));
+      if (!answer.success)
+        throw new WorkerError('POST /runner/audit-search: answer unreadable', null, 'unreadable');
+      return answer.data.text;
     },
     async putArtifact(run, sha256, contentType, bytes) {
       await call('PUT', artifactPath(run, sha256), bytes, contentType);
