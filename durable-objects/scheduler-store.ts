@@ -325,7 +325,7 @@ export class SchedulerStore {
     return seq;
   }
 
-  /** The one timer of this object, so that the tick finds it when its alarm was lost. */
+  /** The one timer of this object as D1 shows it: overdue, it tells of a clock that stands still. */
   #projectTimer(): void {
     const dueAt = this.nextTimerAt();
     if (this.#kept('timer') === String(dueAt)) return;
