@@ -8,11 +8,11 @@ import type { LoopEvent } from '../core/loops/index.ts';
 import type { RelayRefusalCode } from '../core/relay/decide-relay.ts';
 import type { ScheduleDefinition, ScheduledTask } from '../core/schedules/definition.ts';
 import type { SessionMessage } from '../core/text/session-message.ts';
-import type { BackupAnswer, BackupOrder } from './backup.ts';
-import type { MessageState, StoredMessage } from './group-queue-rows.ts';
-import type { Redecision } from './journal-redecide.ts';
-import type { PoolStatus } from './run-pool-status.ts';
-import type { Firing, ScheduleView } from './scheduler-rows.ts';
+import type { MessageState, StoredMessage } from './group-queue/group-queue-rows.ts';
+import type { PoolStatus } from './run-pool/run-pool-status.ts';
+import type { Firing, ScheduleView } from './scheduler/scheduler-rows.ts';
+import type { BackupAnswer, BackupOrder } from './shared/backup.ts';
+import type { Redecision } from './shared/journal-redecide.ts';
 
 /** What each object answers to the others. All of it is idempotent by the id or key it is given. */
 

@@ -11,14 +11,14 @@ import { telegramHook } from './intake/telegram/hook.ts';
 import { notFound, onError } from './problems.ts';
 import { tick } from './scheduled.ts';
 
-export { GroupQueue } from '../durable-objects/group-queue.ts';
-export { Inbox } from '../durable-objects/inbox.ts';
-export { Incident } from '../durable-objects/incident.ts';
-export { RelayPolicy } from '../durable-objects/relay-policy.ts';
-export { Run } from '../durable-objects/run.ts';
-export { RunPool } from '../durable-objects/run-pool.ts';
-export { Scheduler } from '../durable-objects/scheduler.ts';
-export { Telegram } from '../durable-objects/telegram.ts';
+export { GroupQueue } from '../durable-objects/group-queue/group-queue.ts';
+export { Inbox } from '../durable-objects/inbox/inbox.ts';
+export { Incident } from '../durable-objects/incident/incident.ts';
+export { RelayPolicy } from '../durable-objects/relay-policy/relay-policy.ts';
+export { Run } from '../durable-objects/run/run.ts';
+export { RunPool } from '../durable-objects/run-pool/run-pool.ts';
+export { Scheduler } from '../durable-objects/scheduler/scheduler.ts';
+export { Telegram } from '../durable-objects/telegram/telegram.ts';
 
 const app = new Hono<{ Bindings: Env }>();
 app.use(async (context, next) => {

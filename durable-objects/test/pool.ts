@@ -1,8 +1,8 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import type { BudgetCaps } from '../../core/cost/caps.ts';
-import { type PoolSettings, RunPoolStore } from '../run-pool-store.ts';
-import { type Sql, sqlOf } from '../sql.ts';
+import { type PoolSettings, RunPoolStore } from '../run-pool/run-pool-store.ts';
+import { type Sql, sqlOf } from '../shared/sql.ts';
 
 export const NO_CAPS: BudgetCaps = { monthMicroUsd: null, dayMicroUsd: null, groupDayMicroUsd: () => null };
 

@@ -8,9 +8,12 @@ import { loopOfKey } from '../../core/loops/index.ts';
 import type { Loop } from '../../core/loops/loop.ts';
 import { pipelineRecovery } from '../../core/loops/pipeline-recovery/index.ts';
 import { task } from '../../core/loops/task/index.ts';
-import { foldEntries } from '../../durable-objects/journal-fold.ts';
-import type { Upcaster } from '../../durable-objects/journal-upcast.ts';
-import { PIPELINE_STATE_VERSION, PIPELINE_UPCASTERS } from '../../durable-objects/pipeline-upcasters.ts';
+import {
+  PIPELINE_STATE_VERSION,
+  PIPELINE_UPCASTERS,
+} from '../../durable-objects/incident/pipeline-upcasters.ts';
+import { foldEntries } from '../../durable-objects/shared/journal-fold.ts';
+import type { Upcaster } from '../../durable-objects/shared/journal-upcast.ts';
 
 interface Recording {
   id: string;

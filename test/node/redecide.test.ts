@@ -7,8 +7,8 @@ import type { PipelineEvent } from '../../core/loops/pipeline-recovery/events.ts
 import type { PipelineFact } from '../../core/loops/pipeline-recovery/facts.ts';
 import { pipelineRecovery } from '../../core/loops/pipeline-recovery/index.ts';
 import type { PipelineState } from '../../core/loops/pipeline-recovery/state.ts';
-import { redecide } from '../../durable-objects/journal-redecide.ts';
-import { PIPELINE_UPCASTERS } from '../../durable-objects/pipeline-upcasters.ts';
+import { PIPELINE_UPCASTERS } from '../../durable-objects/incident/pipeline-upcasters.ts';
+import { redecide } from '../../durable-objects/shared/journal-redecide.ts';
 
 type Pipeline = Loop<PipelineState, PipelineEvent, PipelineFact>;
 

@@ -45,7 +45,11 @@ export async function loadProduct(): Promise<Product> {
 }
 
 async function loadBackups(): Promise<BackupReader> {
-  const parts = ['durable-objects/backup-restore', 'workers/backup/read-lines', 'workers/db/projections'];
+  const parts = [
+    'durable-objects/shared/backup-restore',
+    'workers/backup/read-lines',
+    'workers/db/projections',
+  ];
   const modules = await Promise.all(
     parts.map((part) => import(new URL(`../../${part}.ts`, import.meta.url).href)),
   );

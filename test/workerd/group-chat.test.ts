@@ -2,7 +2,7 @@ import { abortAllDurableObjects, evictDurableObject, SELF } from 'cloudflare:tes
 import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Judgement } from '../../core/contracts/results.ts';
-import type { StoredMessage } from '../../durable-objects/group-queue-rows.ts';
+import type { StoredMessage } from '../../durable-objects/group-queue/group-queue-rows.ts';
 import { groupQueueStub, inboxShard, incidentStub, runStub } from '../../durable-objects/stubs.ts';
 import { judgement } from '../../durable-objects/test/specs.ts';
 import { sha256Of } from '../../workers/artifacts.ts';

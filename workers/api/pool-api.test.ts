@@ -1,7 +1,7 @@
 import { env, runInDurableObject, SELF } from 'cloudflare:test';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { RunPoolStore } from '../../durable-objects/run-pool-store.ts';
-import { sqlOf } from '../../durable-objects/sql.ts';
+import { RunPoolStore } from '../../durable-objects/run-pool/run-pool-store.ts';
+import { sqlOf } from '../../durable-objects/shared/sql.ts';
 import { runPoolStub, runStub } from '../../durable-objects/stubs.ts';
 import { judgeSpec } from '../../durable-objects/test/specs.ts';
 import { generateKeyPair } from '../../wire/keys.ts';

@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { idSchema, newId } from '../../core/contracts/ids.ts';
-import type { RunRecord } from '../../durable-objects/run-record.ts';
+import type { RunRecord } from '../../durable-objects/run/run-record.ts';
 import { runStub } from '../../durable-objects/stubs.ts';
 import type { Env } from '../env.ts';
 import { Refusal } from '../problems.ts';

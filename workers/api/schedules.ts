@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import { scheduleDefinitionSchema, scheduleIdSchema } from '../../core/schedules/definition.ts';
-import type { ScheduleView } from '../../durable-objects/scheduler-rows.ts';
+import type { ScheduleView } from '../../durable-objects/scheduler/scheduler-rows.ts';
 import { schedulerStub } from '../../durable-objects/stubs.ts';
 import type { Env } from '../env.ts';
 import { Refusal } from '../problems.ts';

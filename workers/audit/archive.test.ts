@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../core/journal/canonical-json.ts';
 import { GENESIS, linkOf } from '../../core/journal/hash-chain.ts';
-import { sha256Hex } from '../../durable-objects/journal.ts';
+import { sha256Hex } from '../../durable-objects/shared/journal.ts';
 import { type Projection, writeProjections } from '../db/projections.ts';
 import { migrateDatabase } from '../test/database.ts';
 import { archiveAudit, keptFromMs } from './archive.ts';

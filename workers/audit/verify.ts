@@ -1,5 +1,5 @@
 import { type ChainFault, GENESIS, linkOf } from '../../core/journal/hash-chain.ts';
-import { sha256Hex } from '../../durable-objects/journal.ts';
+import { sha256Hex } from '../../durable-objects/shared/journal.ts';
 import { readSegment } from './segment.ts';
 
 /** Rows checked in one call. */

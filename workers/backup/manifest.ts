@@ -1,5 +1,5 @@
 import { html } from '../../core/text/plain.ts';
-import { BACKUP_ROOT } from '../../durable-objects/backup-part.ts';
+import { BACKUP_ROOT } from '../../durable-objects/shared/backup-part.ts';
 import { telegramStub } from '../../durable-objects/stubs.ts';
 import { dayOf } from '../db/audit-root.ts';
 import { type Env, telegramChats } from '../env.ts';

@@ -1,5 +1,5 @@
-import { BACKUP_ROOT } from '../../durable-objects/backup-part.ts';
 import type { BackedUpRpc } from '../../durable-objects/rpc.ts';
+import { BACKUP_ROOT } from '../../durable-objects/shared/backup-part.ts';
 import {
   groupQueueStub,
   inboxByName,

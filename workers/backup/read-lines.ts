@@ -1,5 +1,5 @@
-import type { BackupLine } from '../../durable-objects/backup-log.ts';
-import { linesPrefix, stretchOf, unpack } from '../../durable-objects/backup-part.ts';
+import type { BackupLine } from '../../durable-objects/shared/backup-log.ts';
+import { linesPrefix, stretchOf, unpack } from '../../durable-objects/shared/backup-part.ts';
 import type { Projection } from '../db/projections.ts';
 import type { ObjectName } from './objects.ts';
 

@@ -1,6 +1,6 @@
 import { desc } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
-import type { Restored } from '../../durable-objects/backup-restore.ts';
+import type { Restored } from '../../durable-objects/shared/backup-restore.ts';
 import { writeProjections } from '../db/projections.ts';
 import { restores } from '../db/schema.ts';
 import type { Env } from '../env.ts';

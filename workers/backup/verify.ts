@@ -1,4 +1,4 @@
-import { objectPrefix, placeOf } from '../../durable-objects/backup-part.ts';
+import { objectPrefix, placeOf } from '../../durable-objects/shared/backup-part.ts';
 import { readManifestPage } from './manifest.ts';
 import { nameOfKey } from './objects.ts';
 

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, expect, test } from 'vitest';
-import { artifactRow } from '../../durable-objects/artifact-rows.ts';
+import { artifactRow } from '../../durable-objects/shared/artifact-rows.ts';
 import { migrateDatabase } from '../test/database.ts';
 import { writeProjections } from './projections.ts';
 import { listArtifacts } from './queries.ts';

@@ -2,7 +2,7 @@ import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
 import { canonicalJson } from '../../core/journal/canonical-json.ts';
 import { GENESIS, linkOf } from '../../core/journal/hash-chain.ts';
-import { sha256Hex } from '../../durable-objects/journal.ts';
+import { sha256Hex } from '../../durable-objects/shared/journal.ts';
 import { audit, auditRoots } from './schema.ts';
 
 const DAY_MS = 86_400_000;

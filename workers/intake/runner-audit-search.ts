@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { auditSearchRequestSchema } from '../../core/contracts/audit-search.ts';
-import { memberOf } from '../../durable-objects/run-request.ts';
+import { memberOf } from '../../durable-objects/run/run-request.ts';
 import { runPoolStub } from '../../durable-objects/stubs.ts';
 import { searchForAgent } from '../audit/search-for-agent.ts';
 import type { Env } from '../env.ts';

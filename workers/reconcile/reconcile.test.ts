@@ -1,7 +1,7 @@
 import { env, SELF } from 'cloudflare:test';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { incidentKey } from '../../core/loops/pipeline-recovery/key.ts';
-import type { Firing } from '../../durable-objects/scheduler-rows.ts';
+import type { Firing } from '../../durable-objects/scheduler/scheduler-rows.ts';
 import { incidentStub, schedulerStub } from '../../durable-objects/stubs.ts';
 import { incidentIdOf } from '../routing/event-ids.ts';
 import { type AzureWorld, azureDevOps, buildHook, buildJson } from '../test/azure-devops.ts';

@@ -1,5 +1,5 @@
 import { DEFAULT_PRIORITY } from '../../core/contracts/priority.ts';
-import type { MessageState } from '../../durable-objects/group-queue-rows.ts';
+import type { MessageState } from '../../durable-objects/group-queue/group-queue-rows.ts';
 import type { CancelAnswer } from '../../durable-objects/rpc.ts';
 import { groupQueueStub, runPoolStub, schedulerStub, telegramStub } from '../../durable-objects/stubs.ts';
 import { GROUPS } from '../api/groups.ts';

@@ -1,7 +1,7 @@
 import type { Agent } from '../../core/contracts/agent.ts';
 import type { TaskRequest } from '../../core/loops/task/events.ts';
 import { taskKey } from '../../core/loops/task/key.ts';
-import { memberOf } from '../../durable-objects/run-request.ts';
+import { memberOf } from '../../durable-objects/run/run-request.ts';
 import { incidentStub } from '../../durable-objects/stubs.ts';
 import type { Env } from '../env.ts';
 import type { SubjectTexts } from '../subjects.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ScheduleView } from '../../durable-objects/scheduler-rows.ts';
+import type { ScheduleView } from '../../durable-objects/scheduler/scheduler-rows.ts';
 import { scheduleText } from './schedule-text.ts';
 
 const view = (about: Partial<ScheduleView>): ScheduleView => ({

@@ -1,5 +1,5 @@
 import { html } from '../../core/text/plain.ts';
-import type { ScheduleView } from '../../durable-objects/scheduler-rows.ts';
+import type { ScheduleView } from '../../durable-objects/scheduler/scheduler-rows.ts';
 
 const MAX_LINES = 15;
 const MARKS: Record<string, string> = { failed: '🔴', skipped: '⏭', going: '⏳', waiting: '⏳' };

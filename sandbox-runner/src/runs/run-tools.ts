@@ -13,7 +13,10 @@ import { decideReport, type ReportState } from './report-tool.ts';
 import { fileRequest } from './request-tool.ts';
 import { type SubmitFixToolDeps, submitFixTool } from './submit-fix-tool.ts';
 
-export type RunToolDeps = RelayDeps & AuditSearchDeps & SubmitFixToolDeps & RunOnHostDeps & { logger: Logger };
+export type RunToolDeps = RelayDeps &
+  AuditSearchDeps &
+  SubmitFixToolDeps &
+  RunOnHostDeps & { logger: Logger };
 
 /** The `dogwatch` tools of one run: what its agent may ask of trusted code. */
 export class RunTools {

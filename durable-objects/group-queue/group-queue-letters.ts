@@ -1,0 +1,26 @@
+import type { Projection } from '../../workers/db/projections.ts';
+import type { MessageRow } from './group-queue-rows.ts';
+
+/** The outbox key of a message's turn. One that is replayed begins a new round. */
+export const grantKey = ({ id, round }: Pick<MessageRow, 'id' | 'round'>): string =>
+  round === 1 ? `grant:${id}` : `grant:${id}:${round}`;
+
+/** A dead letter of a group: it names its message and holds no text of it. */
+export function deadLetterOf(
+  group: string,
+  message: Pick<MessageRow, 'id' | 'incident'>,
+  letter: { key: string; kind: string; state: 'dead' | 'replayed'; tries: number; error: string; at: number },
+): Projection {
+  return {
+    table: 'dead_letters',
+    row: {
+      id: `group:${group}:${letter.key}`,
+      seq: letter.at,
+      objectType: 'group_queue',
+      object: group,
+      incident: message.incident,
+      body: message.id,
+      ...letter,
+    },
+  };
+}

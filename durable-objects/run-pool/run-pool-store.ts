@@ -1,0 +1,349 @@
+import { DEFAULT_PRIORITY } from '../../core/contracts/priority.ts';
+import { type BudgetCaps, dayOf, nextDayAt } from '../../core/cost/caps.ts';
+import { BURST_WINDOW_MS, DISPATCHES_PER_DAY } from '../../core/governors/dispatch.ts';
+import { chooseNext } from '../../core/pool/choose-next.ts';
+import { leaseExpiry, type PoolView } from '../../core/pool/slots.ts';
+import type { RunPoolRpc } from '../rpc.ts';
+import { Journal } from '../shared/journal.ts';
+import { auditRowOf } from '../shared/journal-audit.ts';
+import { migrate } from '../shared/migrate.ts';
+import { Outbox } from '../shared/outbox.ts';
+import type { Failure } from '../shared/outbox-drain.ts';
+import { ProjectionQueue } from '../shared/projection.ts';
+import type { Sql } from '../shared/sql.ts';
+import { PoolBudget } from './run-pool-budget.ts';
+import { PoolGovernors } from './run-pool-governors.ts';
+import { type Lease, Leases } from './run-pool-leases.ts';
+import { runPoolMigrations } from './run-pool-migrations.ts';
+import { Runners } from './run-pool-runners.ts';
+import { Spending, type SpentByDay } from './run-pool-spending.ts';
+import { type PoolStatus, poolStatus } from './run-pool-status.ts';
+import { Stops } from './run-pool-stops.ts';
+import { type Waiting, WaitingRuns } from './run-pool-waiting.ts';
+
+type LeaseRequest = Parameters<RunPoolRpc['lease']>[0];
+type LeaseAnswer = Awaited<ReturnType<RunPoolRpc['lease']>>;
+type Heartbeat = Parameters<RunPoolRpc['heartbeat']>[0];
+
+export interface PoolSettings {
+  slots: PoolView['slots'];
+  /** Names of the runners that may be given work. */
+  runners: string[];
+  /** `problem`: they cannot be read, so that nothing new may be spent. */
+  caps: BudgetCaps | { problem: string };
+  maxConcurrentOf(group: string): number;
+}
+
+/** Whoever says stop ends the runs himself; this is for those that he did not come to. */
+const HALT_AFTER_MS = 15_000;
+
+interface Granted {
+  run: string;
+  lease: { fence: number; runner: string | null };
+}
+
+/** Slots, leases, budgets: one transaction decides all three, so that no two runs get the same. */
+export class RunPoolStore {
+  readonly outbox: Outbox;
+  readonly projections: ProjectionQueue;
+  readonly journal: Journal;
+  readonly leases: Leases;
+  readonly waiting: WaitingRuns;
+  readonly runners: Runners;
+  readonly spending: Spending;
+  readonly governors: PoolGovernors;
+  readonly stops: Stops;
+  readonly budget: PoolBudget;
+  readonly #sql: Sql;
+  readonly #settings: () => PoolSettings;
+  readonly #changed: () => void;
+
+  constructor(sql: Sql, settings: () => PoolSettings, changed: () => void) {
+    migrate(sql, runPoolMigrations);
+    this.#sql = sql;
+    this.#settings = settings;
+    this.#changed = changed;
+    this.outbox = new Outbox(sql);
+    this.projections = new ProjectionQueue(sql);
+    this.journal = new Journal(sql, 'run-pool');
+    this.leases = new Leases(sql);
+    this.waiting = new WaitingRuns(sql);
+    this.runners = new Runners(sql);
+    this.spending = new Spending(sql);
+    this.governors = new PoolGovernors(sql);
+    this.stops = new Stops(sql);
+    this.budget = new PoolBudget({
+      leases: this.leases,
+      spending: this.spending,
+      caps: () => settings().caps,
+      audit: (type, data, at) => this.#audit(type, data, at),
+      isTold: (key) => this.outbox.get(key) !== null,
+      tellOperator: (key, about, text, at) => this.#tellOperator(key, about, text, at),
+      endForBudget: ({ run, fence }, detail, at) => {
+        const body = JSON.stringify({ run, detail });
+        this.outbox.add({ key: `over_budget:${run}:${fence}`, kind: 'over_budget', lane: null, body }, at);
+      },
+    });
+  }
+
+  /** Asking again while a lease is held gives the same lease. */
+  lease(request: LeaseRequest, nowMs: number): LeaseAnswer {
+    const before = this.leases.get(request.run);
+    if (before?.state === 'held') return { status: 'granted', fence: before.fence, runner: before.runner };
+    const { run, group, kind, budgetMicroUsd } = request;
+    const { priority = DEFAULT_PRIORITY, forPerson = false, isDispatched = false } = request;
+    return this.#change(() => {
+      const asked = { run, group, kind, budgetMicroUsd, priority, forPerson, at: nowMs };
+      const waited = this.waiting.get(run);
+      if (waited === null) {
+        const verdict = this.budget.reservation(asked, nowMs);
+        // What was begun goes on when it can be paid again; what is new is somebody's to decide.
+        if (verdict.kind === 'refuse' && before === null) {
+          this.#audit('run_refused', { run, group, code: verdict.code, reason: verdict.reason }, nowMs);
+          return { status: 'refused', code: verdict.code, reason: verdict.reason };
+        }
+        if (before === null) this.#noteStart(run, nowMs);
+        if (isDispatched && before === null && !this.governors.admit(run, nowMs))
+          return { status: 'queued', position: this.#holdBack(asked, nowMs) };
+        this.waiting.add(asked);
+      }
+      const granted = this.#grantWaiting(nowMs);
+      const own = granted.find((one) => one.run === run);
+      this.#tell(
+        granted.filter((one) => one !== own),
+        nowMs,
+      );
+      if (own) return { status: 'granted', ...own.lease };
+      return { status: 'queued', position: this.waiting.placeOf(waited ?? asked, waited) };
+    });
+  }
+
+  /**
+   * Ends a lease; an older fence ends nothing. Null: the run is over, and with it whatever it holds, also a lease
+   * of which it never heard. What was spent is booked in any case.
+   */
+  release(run: string, fence: number | null, spent: SpentByDay, nowMs: number): void {
+    this.#change(() => {
+      this.waiting.remove(run);
+      this.governors.remove(run);
+      this.budget.book(run, spent, nowMs);
+      const lease = this.leases.get(run);
+      if (lease === null || lease.state === 'released') return;
+      if (fence !== null && lease.fence !== fence) return;
+      this.leases.setState(run, 'released');
+      const costMicroUsd = Object.values(spent).reduce((sum, one) => sum + one, 0);
+      this.#audit('run_released', { run, fence: lease.fence, costMicroUsd }, nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+    });
+  }
+
+  /** What a run has spent in all, by UTC day; told again, or late, it adds nothing. */
+  spent(run: string, spent: SpentByDay, nowMs: number): void {
+    this.#change(() => {
+      this.budget.book(run, spent, nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+    });
+  }
+
+  heartbeat(report: Heartbeat, nowMs: number): { lost: string[]; stop: boolean } {
+    return this.#change(() => {
+      const { runner, capacity, running, problems } = report;
+      this.runners.seen({ name: runner, lastSeenAt: nowMs, capacity, running, problems });
+      const lost = report.leases.filter(({ run, fence }) => !this.leases.renew(run, fence, runner, nowMs));
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+      return { lost: lost.map(({ run }) => run), stop: this.stops.isStopped };
+    });
+  }
+
+  leaseOf(run: string): { group: string; fence: number; runner: string | null } | null {
+    const lease = this.leases.get(run);
+    if (lease?.state !== 'held') return null;
+    return { group: lease.group, fence: lease.fence, runner: lease.runner };
+  }
+
+  /** False when it was seen before. */
+  rememberNonce(keyId: string, nonce: string, expiresAt: number, nowMs: number): boolean {
+    return this.#change(() => this.runners.rememberNonce(keyId, nonce, expiresAt, nowMs));
+  }
+
+  /** Answers the leases that are held: what runs now. */
+  setStopped(stopped: boolean, by: string, nowMs: number): Lease[] {
+    const held = this.leases.held();
+    this.#change(() => {
+      if (this.stops.set(stopped, nowMs)) this.#audit(stopped ? 'stopped' : 'resumed', { by }, nowMs);
+      if (stopped)
+        for (const { run, fence } of held) {
+          const body = JSON.stringify({ run, fence });
+          const key = `halt:${run}:${fence}`;
+          this.outbox.add({ key, kind: 'halt', lane: null, body }, nowMs + HALT_AFTER_MS);
+        }
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+    });
+    return held;
+  }
+
+  setDrained(names: readonly string[], drained: boolean, by: string, nowMs: number): void {
+    this.#change(() => {
+      for (const runner of names)
+        if (this.runners.setDrained(runner, drained, by, nowMs))
+          this.#audit(drained ? 'runner_drained' : 'runner_undrained', { runner, by }, nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+    });
+  }
+
+  /** Lets urgent work pass the 90% of every cap; answers until when. */
+  setOverride(on: boolean, by: string, nowMs: number): number | null {
+    return this.#change(() => {
+      const until = this.budget.setOverride(on, by, nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+      return until;
+    });
+  }
+
+  /** The longest pause that was asked for counts. */
+  backOff(group: string, until: number, run: string, nowMs: number): void {
+    this.#change(() => {
+      this.#sql.run(
+        `INSERT INTO back_offs (agent_group, until) VALUES (?, ?)
+         ON CONFLICT (agent_group) DO UPDATE SET until = max(until, excluded.until)`,
+        group,
+        until,
+      );
+      this.#audit('backed_off', { group, until, run }, nowMs);
+    });
+  }
+
+  /** What the clock asks for: lost leases, pauses that are over, a new day, a runner that fell silent. */
+  expire(nowMs: number): void {
+    const expired = this.leases.expired(nowMs);
+    if (expired.length === 0 && this.waiting.size === 0 && !this.governors.hasHeldBack) return;
+    this.#change(() => {
+      for (const asked of this.governors.letGo(nowMs)) this.waiting.add(asked);
+      for (const { run, fence, runner } of expired) {
+        this.leases.setState(run, 'lost');
+        this.#audit('lease_lost', { run, fence, runner }, nowMs);
+        this.outbox.add({ key: `lost:${run}:${fence}:${nowMs}`, kind: 'lost', lane: null, body: run }, nowMs);
+      }
+      this.#sql.run('DELETE FROM back_offs WHERE until <= ?', nowMs);
+      this.#tell(this.#grantWaiting(nowMs), nowMs);
+    });
+  }
+
+  nextTimerAt(nowMs: number): number | null {
+    const times = this.leases.held().map(({ kind, renewedAt }) => leaseExpiry(kind, renewedAt));
+    if (this.waiting.size > 0)
+      times.push(
+        nextDayAt(nowMs),
+        ...this.#sql.all<{ until: number }>('SELECT until FROM back_offs').map(({ until }) => until),
+      );
+    if (this.governors.hasHeldBack) times.push(nextDayAt(nowMs));
+    return times.length > 0 ? Math.min(...times) : null;
+  }
+
+  status(nowMs: number): PoolStatus {
+    return poolStatus(this, this.#settings(), this.view(nowMs), nowMs);
+  }
+
+  view(nowMs: number): PoolView {
+    const { slots, runners, maxConcurrentOf } = this.#settings();
+    const pausing = this.#sql.all<{ name: string }>(
+      'SELECT agent_group AS name FROM back_offs WHERE until > ?',
+      nowMs,
+    );
+    return {
+      held: this.leases.held(),
+      runners: this.runners.places(runners),
+      slots,
+      stopped: this.stops.isStopped,
+      pausing: new Set(pausing.map(({ name }) => name)),
+      maxConcurrentOf,
+      lastServed: lookedUpOnce((group) => this.leases.lastFenceOf(group)),
+      nowMs,
+    };
+  }
+
+  done(key: string): void {
+    this.#change(() => this.outbox.done(key));
+  }
+
+  fail(key: string, failure: Failure): void {
+    this.#change(() => this.outbox.fail(key, failure));
+  }
+
+  /** Whatever can go now goes, one after the other. */
+  #grantWaiting(nowMs: number): Granted[] {
+    const heads = this.waiting.heads();
+    const granted: Granted[] = [];
+    while (heads.length > 0) {
+      const isAffordable = (run: Waiting): boolean => this.budget.reservation(run, nowMs).kind === 'reserve';
+      const next = chooseNext(heads, this.view(nowMs), isAffordable);
+      if (next === null) break;
+      const { run, runner } = next;
+      const fence = this.leases.grant({ ...run, runner }, nowMs);
+      this.waiting.remove(run.run);
+      this.#audit('run_leased', { run: run.run, group: run.group, fence, runner }, nowMs);
+      granted.push({ run: run.run, lease: { fence, runner } });
+      const behind = this.waiting.headLike(run);
+      heads.splice(heads.indexOf(run), 1, ...(behind === null ? [] : [behind]));
+    }
+    return granted;
+  }
+
+  #tell(granted: readonly Granted[], nowMs: number): void {
+    for (const one of granted) {
+      const key = `granted:${one.run}:${one.lease.fence}`;
+      this.outbox.add({ key, kind: 'granted', lane: null, body: JSON.stringify(one) }, nowMs);
+    }
+  }
+
+  #noteStart(run: string, nowMs: number): void {
+    const starts = this.governors.noteStart(run, nowMs);
+    if (starts === null) return;
+    this.#audit('burst', { starts, minutes: BURST_WINDOW_MS / 60_000 }, nowMs);
+    const text = `${starts} agent runs were asked for within ${BURST_WINDOW_MS / 60_000} minutes. Nothing is refused: they wait in order. /stop holds all of them.`;
+    this.#tellOperator(`burst:${nowMs}`, 'burst of runs', text, nowMs);
+  }
+
+  #holdBack(asked: Omit<Waiting, 'n'>, nowMs: number): number {
+    const position = this.governors.holdBack(asked);
+    const { run, group } = asked;
+    this.#audit('dispatch_held_back', { run, group, position }, nowMs);
+    const text = `${DISPATCHES_PER_DAY} dispatched runs have started today; ${position} wait for the next UTC day.`;
+    this.#tellOperator(`dispatches:${dayOf(nowMs)}`, 'dispatch cap', text, nowMs);
+    return position;
+  }
+
+  /** Once per key. */
+  #tellOperator(key: string, about: string, text: string, nowMs: number): void {
+    const body = JSON.stringify({ about, text });
+    this.outbox.add({ key, kind: 'alert', lane: 'alert', body }, nowMs);
+  }
+
+  #audit(type: string, data: unknown, at: number): void {
+    const line = this.journal.append({ at, type, v: 1, data });
+    this.projections.add(auditRowOf(line, this.journal.chain));
+  }
+
+  #change<T>(work: () => T): T {
+    try {
+      return this.#sql.transaction(() => {
+        const result = work();
+        this.#changed();
+        return result;
+      });
+    } catch (error) {
+      this.journal.forget();
+      throw error;
+    }
+  }
+}
+
+/** A view is of one moment: what was looked up stays true for it. */
+function lookedUpOnce(look: (group: string) => number): (group: string) => number {
+  const known = new Map<string, number>();
+  return (group) => {
+    const value = known.get(group) ?? look(group);
+    known.set(group, value);
+    return value;
+  };
+}

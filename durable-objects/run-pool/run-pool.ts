@@ -1,0 +1,194 @@
+import { DurableObject } from 'cloudflare:workers';
+import { html } from '../../core/text/plain.ts';
+import {
+  budgetCaps,
+  configuredRunners,
+  type Env,
+  maxConcurrentRuns,
+  SettingError,
+  telegramChats,
+} from '../../workers/env.ts';
+import type { RunPoolRpc } from '../rpc.ts';
+import { memberOf } from '../run/run-request.ts';
+import type { BackupAnswer, BackupOrder } from '../shared/backup.ts';
+import { Upkeep } from '../shared/outbox-upkeep.ts';
+import { sqlOf } from '../shared/sql.ts';
+import { runStub, telegramStub } from '../stubs.ts';
+import type { PoolStatus } from './run-pool-status.ts';
+import { type PoolSettings, RunPoolStore } from './run-pool-store.ts';
+
+/** Light runs cost no container, only model calls. */
+const LIGHT_SLOTS = 15;
+
+interface Lease {
+  fence: number;
+  runner: string | null;
+}
+
+/** The one giver of slots, leases and budgets. */
+export class RunPool extends DurableObject<Env> implements RunPoolRpc {
+  readonly #store: RunPoolStore;
+  readonly #upkeep: Upkeep<void>;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = new RunPoolStore(
+      sqlOf(ctx.storage),
+      () => settingsOf(env),
+      () => this.#upkeep.arm(),
+    );
+    this.#upkeep = new Upkeep({
+      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'run_pool' },
+      db: env.DB,
+      outbox: this.#store.outbox,
+      projections: this.#store.projections,
+      perform: async ({ key, kind, body }) => {
+        switch (kind) {
+          case 'lost':
+            return runStub(env, body).poke();
+          case 'granted': {
+            const { run, lease } = JSON.parse(body) as { run: string; lease: Lease };
+            return runStub(env, run).granted(lease);
+          }
+          case 'halt': {
+            const { run, fence } = JSON.parse(body) as { run: string; fence: number };
+            const isHeld = this.#store.leaseOf(run)?.fence === fence;
+            if (isHeld && this.#store.stops.isStopped) await runStub(env, run).halt(fence);
+            return;
+          }
+          case 'over_budget': {
+            const { run, detail } = JSON.parse(body) as { run: string; detail: string };
+            return runStub(env, run).endForBudget(detail);
+          }
+          case 'alert':
+            return this.#tellOperator(key, JSON.parse(body) as { about?: string; text: string });
+        }
+      },
+      succeeded: ({ key }) => this.#store.done(key),
+      failed: ({ key }, failure) => this.#store.fail(key, failure),
+      nextTimerAt: () => this.#store.nextTimerAt(Date.now()),
+      onTimers: (nowMs) => this.#store.expire(nowMs),
+    });
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
+  }
+
+  async lease(
+    request: Parameters<RunPoolRpc['lease']>[0],
+  ): Promise<Awaited<ReturnType<RunPoolRpc['lease']>>> {
+    return this.#after(this.#store.lease(request, Date.now()));
+  }
+
+  async release(run: string, fence: number | null, spent: Record<string, number>): Promise<void> {
+    return this.#after(this.#store.release(run, fence, spent, Date.now()));
+  }
+
+  async spent(run: string, spent: Record<string, number>): Promise<void> {
+    return this.#after(this.#store.spent(run, spent, Date.now()));
+  }
+
+  async backOff(group: string, until: number, run: string): Promise<void> {
+    return this.#after(this.#store.backOff(group, until, run, Date.now()));
+  }
+
+  async heartbeat(
+    report: Parameters<RunPoolRpc['heartbeat']>[0],
+  ): Promise<{ lost: string[]; stop: boolean }> {
+    return this.#after(this.#store.heartbeat(report, Date.now()));
+  }
+
+  async leaseOf(run: string): Promise<{ group: string; fence: number; runner: string | null } | null> {
+    return this.#store.leaseOf(run);
+  }
+
+  async rememberNonce(keyId: string, nonce: string, expiresAt: number): Promise<boolean> {
+    return this.#store.rememberNonce(keyId, nonce, expiresAt, Date.now());
+  }
+
+  async stop(by: string, at: number): Promise<{ run: string; fence: number }[]> {
+    const held = this.#after(this.#store.setStopped(true, by, at));
+    return held.map(({ run, fence }) => ({ run, fence }));
+  }
+
+  async resume(by: string, at: number): Promise<void> {
+    this.#after(this.#store.setStopped(false, by, at));
+  }
+
+  async stoppedMs(sinceMs: number): Promise<number> {
+    return this.#store.stops.stoppedMs(sinceMs, Date.now());
+  }
+
+  async drain(runners: string[], drained: boolean, by: string): Promise<void> {
+    return this.#after(this.#store.setDrained(runners, drained, by, Date.now()));
+  }
+
+  async override(on: boolean, by: string): Promise<number | null> {
+    return this.#after(this.#store.setOverride(on, by, Date.now()));
+  }
+
+  async status(): Promise<PoolStatus> {
+    return this.#store.status(Date.now());
+  }
+
+  async poke(): Promise<void> {
+    this.#upkeep.wake();
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    return this.#upkeep.backup(order);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#upkeep.onAlarm();
+  }
+
+  /** A safety alert (row B5): straight to the operator. */
+  async #tellOperator(
+    key: string,
+    { about = 'budget', text }: { about?: string; text: string },
+  ): Promise<void> {
+    const operator = telegramChats(this.env).get('operator');
+    if (!operator)
+      throw new SettingError('OPERATOR_TELEGRAM_ID', 'is not set, so the operator cannot be told; set it');
+    await telegramStub(this.env).send({
+      key,
+      ...operator,
+      html: `⚠️ <b>Safety alert</b> (${html(about)}): ${html(text, 1_000)}`,
+      buttons: [],
+      at: Date.now(),
+    });
+  }
+
+  #after<T>(result: T): T {
+    this.#upkeep.start();
+    return result;
+  }
+}
+
+function settingsOf(env: Env): PoolSettings {
+  return {
+    slots: { heavy: heavySlots(env), light: LIGHT_SLOTS },
+    runners: configuredRunners(env),
+    caps: capsOf(env),
+    maxConcurrentOf: (group) => memberOf(group)?.agent.limits.maxConcurrentRuns ?? 1,
+  };
+}
+
+/** What cannot be read is told with the settings, and begins nothing. */
+function heavySlots(env: Env): number {
+  try {
+    return maxConcurrentRuns(env);
+  } catch (error) {
+    if (error instanceof SettingError) return 0;
+    throw error;
+  }
+}
+
+/** A cap that cannot be read is no reason to spend without one. */
+function capsOf(env: Env): PoolSettings['caps'] {
+  try {
+    return budgetCaps(env);
+  } catch (error) {
+    if (error instanceof SettingError) return { problem: error.message };
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+import { DurableObject } from 'cloudflare:workers';
+import type { CrewManifest } from '../../core/contracts/agent.ts';
+import {
+  BUILT_IN_SCHEDULES,
+  crewDefinition,
+  type ScheduleDefinition,
+} from '../../core/schedules/definition.ts';
+import manifest from '../../crew/manifest.json';
+import type { Env } from '../../workers/env.ts';
+import { acceptEvent } from '../../workers/routing/accept.ts';
+import type {
+  FireAnswer,
+  FireRequest,
+  FiringOutcome,
+  FiringWork,
+  HandOver,
+  SchedulerRpc,
+  ScheduleToken,
+} from '../rpc.ts';
+import type { BackupAnswer, BackupOrder } from '../shared/backup.ts';
+import type { OutboxItem } from '../shared/outbox.ts';
+import { Upkeep } from '../shared/outbox-upkeep.ts';
+import { sqlOf } from '../shared/sql.ts';
+import { deliveryOf } from './scheduler-firings.ts';
+import type { Firing, ScheduleView } from './scheduler-rows.ts';
+import { type Deployed, SchedulerStore } from './scheduler-store.ts';
+
+/** What the deploy brings: the built-in schedules and those in the crew’s files. */
+export function deployedSchedules(): Deployed[] {
+  const { agents } = manifest as CrewManifest;
+  return [
+    ...BUILT_IN_SCHEDULES.map((definition) => ({ source: 'built-in' as const, definition })),
+    ...Object.entries(agents).flatMap(([group, { schedules }]) =>
+      schedules.map((schedule) => ({
+        source: 'crew' as const,
+        definition: crewDefinition(group, schedule),
+      })),
+    ),
+  ];
+}
+
+/** The one clock of the crew: claims each due time, and hands it to the Inbox as an event like any other. */
+export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
+  readonly #store: SchedulerStore;
+  readonly #upkeep: Upkeep<void>;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = new SchedulerStore(sqlOf(ctx.storage), () => this.#upkeep.arm());
+    this.#upkeep = new Upkeep({
+      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'scheduler' },
+      db: env.DB,
+      outbox: this.#store.outbox,
+      projections: this.#store.projections,
+      perform: (item) => this.#handOn(item),
+      succeeded: ({ key }) => this.#store.handedOn(key),
+      failed: ({ key }, failure) => this.#store.fail(key, failure),
+      nextTimerAt: () => this.#store.nextTimerAt(),
+      onTimers: (nowMs) => this.#store.claimDue(nowMs),
+    });
+    this.#store.adopt(deployedSchedules(), Date.now());
+    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
+  }
+
+  async list(): Promise<ScheduleView[]> {
+    return this.#store.list(Date.now());
+  }
+
+  async view(id: string): Promise<{ schedule: ScheduleView; firings: Firing[] } | null> {
+    return this.#store.view(id, Date.now());
+  }
+
+  async put(
+    definition: ScheduleDefinition,
+    by: string,
+  ): Promise<'created' | 'changed' | 'unchanged' | 'not_yours'> {
+    return this.#after(this.#store.put(definition, by, Date.now()));
+  }
+
+  async remove(id: string, by: string): Promise<'removed' | 'unknown' | 'not_yours'> {
+    return this.#after(this.#store.remove(id, by, Date.now()));
+  }
+
+  async setPaused(id: string, paused: boolean, by: string): Promise<boolean> {
+    return this.#after(this.#store.setPaused(id, paused, by, Date.now()));
+  }
+
+  async setToken(id: string, token: ScheduleToken, by: string): Promise<boolean> {
+    return this.#after(this.#store.setToken(id, token, by, Date.now()));
+  }
+
+  async tokenOf(id: string): Promise<ScheduleToken | null> {
+    return this.#store.tokenOf(id);
+  }
+
+  async fire(request: FireRequest): Promise<FireAnswer> {
+    return this.#after(this.#store.fire(request, Date.now()));
+  }
+
+  async work(piece: HandOver): Promise<FiringWork | null> {
+    return this.#store.work(piece);
+  }
+
+  async settle(piece: HandOver, outcome: FiringOutcome, memory: unknown): Promise<void> {
+    return this.#after(this.#store.settle(piece, outcome, memory, Date.now()));
+  }
+
+  async ended(incident: string, outcome: FiringOutcome): Promise<void> {
+    return this.#after(this.#store.ended(incident, outcome, Date.now()));
+  }
+
+  async redact(text: string): Promise<void> {
+    this.#store.redact(text);
+  }
+
+  async retry(key: string): Promise<boolean> {
+    return this.#after(this.#store.retry(key, 'operator', Date.now()));
+  }
+
+  async poke(): Promise<void> {
+    this.#upkeep.wake();
+  }
+
+  async backup(order: BackupOrder): Promise<BackupAnswer> {
+    return this.#upkeep.backup(order);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#upkeep.onAlarm();
+  }
+
+  async #handOn({ body }: OutboxItem): Promise<void> {
+    const piece = JSON.parse(body) as HandOver;
+    await acceptEvent(this.env, {
+      source: 'schedule',
+      delivery: deliveryOf(piece),
+      type: 'schedule.due',
+      receivedAt: Date.now(),
+      payload: { kind: 'scheduled', ...piece },
+      refusedBecause: null,
+      body: null,
+    });
+  }
+
+  #after<T>(result: T): T {
+    this.#upkeep.start();
+    return result;
+  }
+}
