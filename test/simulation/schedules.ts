@@ -1,5 +1,6 @@
 import { nextDues } from '../../core/schedules/due.ts';
 import { calendarOf } from '../../workers/schedules/calendar.ts';
+import { hasTable } from './checks.ts';
 import type { ObjectState, Row } from './objects.ts';
 import type { World } from './world.ts';
 
@@ -95,6 +96,7 @@ function checkDueTimes(world: World, schedule: Row, firings: Row[], until: numbe
 function checkEvents(world: World, firings: readonly Row[]): void {
   const events = world.objects
     .of('INBOX')
+    .filter((inbox) => hasTable(inbox, 'events'))
     .flatMap((inbox) => inbox.rows(`SELECT delivery FROM events WHERE source = 'schedule'`))
     .map(({ delivery }) => String(delivery));
   for (const { id, status } of firings) {

@@ -1,3 +1,4 @@
+import { hasTable } from './checks.ts';
 import type { ObjectState } from './objects.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -53,6 +54,7 @@ export class Talk {
   check(): void {
     const rows = this.#world.objects
       .of('GROUP_QUEUE')
+      .filter((queue) => hasTable(queue, 'messages'))
       .flatMap((queue) => queue.rows('SELECT id, text, state, steers FROM messages WHERE reply IS NOT NULL'));
     for (const note of this.#notes) {
       const row = rows.find(({ text }) => text === note);
@@ -65,6 +67,7 @@ export class Talk {
 
   #isDead(note: string): boolean {
     const holds = (inbox: ObjectState): boolean =>
+      hasTable(inbox, 'events') &&
       inbox.rows(`SELECT 1 FROM events WHERE status = 'dead' AND payload LIKE ?`, `%${note}%`).length > 0;
     return this.#world.objects.of('INBOX').some(holds);
   }

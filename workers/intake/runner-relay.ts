@@ -1,12 +1,11 @@
 import { Hono } from 'hono';
 import { derivedId } from '../../core/contracts/ids.ts';
 import { relayRequestSchema } from '../../core/contracts/run.ts';
-import { groupQueueStub, relayPolicyStub, runPoolStub, runStub } from '../../durable-objects/stubs.ts';
+import { groupQueueStub, relayPolicyStub, runStub } from '../../durable-objects/stubs.ts';
 import { sha256, utf8 } from '../../wire/encoding.ts';
 import type { Env } from '../env.ts';
 import { problemResponse } from '../problems.ts';
-import { refuseRunner, speaksFor } from './runner-identity.ts';
-import { jsonOf, readBytes, verifyRunner } from './runner-signature.ts';
+import { readLeasedRequest } from './leased-request.ts';
 
 const MAX_BODY_BYTES = 256 * 1_024;
 
@@ -17,29 +16,13 @@ const MAX_BODY_BYTES = 256 * 1_024;
 export const runnerRelay = new Hono<{ Bindings: Env }>();
 
 runnerRelay.post('/relay', async (c) => {
-  const body = await readBytes(c.req.raw, MAX_BODY_BYTES);
-  if (body === null) return problemResponse('too_large');
-  const proved = await verifyRunner(c.req.raw, body, c.env);
-  if (!proved.ok) return problemResponse(proved.code);
-  const request = relayRequestSchema.safeParse(jsonOf(body));
-  if (!request.success) return problemResponse('invalid_body', request.error.issues[0]?.message);
-
-  const { run, fence, key, to, text } = request.data;
-  const lease = await runPoolStub(c.env).leaseOf(run);
-  if (lease === null) return problemResponse('forbidden', 'this run holds no lease');
-  if (lease.fence !== fence) return problemResponse('stale_fence');
-  if (lease.runner === null || !speaksFor(c.env, proved.keyId, lease.runner))
-    return refuseRunner(c.env, 'not_its_run', {
-      keyId: proved.keyId,
-      runner: lease.runner,
-      run,
-      path: '/relay',
-    });
-
+  const asked = await readLeasedRequest(c.env, c.req.raw, relayRequestSchema, MAX_BODY_BYTES);
+  if (!asked.ok) return asked.response;
+  const { run, key, to, text } = asked.body;
+  const from = asked.group;
   const at = Date.now();
   const message = derivedId('msg', await sha256(utf8(`relay/${run}/${key}`)));
   const incident = await runStub(c.env, run).incident();
-  const from = lease.group;
   const conversation = incident ?? run;
   const answer = await relayPolicyStub(c.env).ask({
     from,
