@@ -39,9 +39,9 @@ export async function runLight(
     // Of a run that is done again nothing may come.
     const dispatching =
       record.rerun === null ? dispatchTool({ env, spec: record.spec, dispatch, leftMicroUsd }) : null;
-    const tools = [readLog, dispatching, auditSearchTool(env, record.spec.run)].filter(
-      (tool) => tool !== null,
-    );
+    // A run that judges reads what strangers wrote, and nothing else.
+    const auditSearch = record.spec.purpose === 'task' ? auditSearchTool(env, record.spec.run) : null;
+    const tools = [readLog, dispatching, auditSearch].filter((tool) => tool !== null);
     const { baseUrl, apiKey } = anthropicSettings(env);
     const answer = await askForResult({
       apiKey,

@@ -174,6 +174,9 @@ beforeAll(async () => {
     return row?.id;
   }, 20_000);
   await api.send('PUT', '/api/relay-routes/cody/sam');
+  // It makes its own schedules when it is first asked: they belong to what was there before.
+  await api.get('/api/schedules');
+  await until(() => env.DB.prepare(`SELECT 1 FROM audit WHERE chain = 'scheduler'`).first());
 }, 40_000);
 
 test('a restored instance shows what the lost one showed, and sends nothing again', async () => {
