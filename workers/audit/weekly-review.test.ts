@@ -115,7 +115,9 @@ describe('the post', () => {
     await postWeeklyReview(worker, MONDAY + 30 * DAY_MS);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(reviews()).toHaveLength(1);
-    const { results } = await env.DB.prepare('SELECT id, told FROM periodic_posts ORDER BY id').all();
+    const { results } = await env.DB.prepare(
+      `SELECT id, told FROM periodic_posts WHERE id LIKE 'weekly-review:%' ORDER BY id`,
+    ).all();
     expect(results.map(({ id, told }) => [id, told])).toEqual([
       ['weekly-review:2026-03-02', 1],
       ['weekly-review:2026-03-09', 1],
