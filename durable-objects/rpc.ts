@@ -18,15 +18,17 @@ import type { Redecision } from './shared/journal-redecide.ts';
 
 export type Source = 'azure-devops' | 'github' | 'telegram' | 'api' | 'reconcile' | 'schedule';
 
-/** What every object that keeps something answers. */
-export interface BackedUpRpc {
+/** What every object answers. */
+export interface KeptRpc {
+  /** Does what its alarm should have done. */
+  poke(): Promise<void>;
   backup(order: BackupOrder): Promise<BackupAnswer>;
 }
 
 /** `busy`: nothing was kept; the sender is to come again. */
 export type InboxAnswer = 'accepted' | 'duplicate' | 'refused' | 'busy';
 
-export interface InboxRpc extends BackedUpRpc {
+export interface InboxRpc extends KeptRpc {
   /** Commits the event; after this a 2xx may be sent. `delivery` is the sender's id of the event. */
   accept(event: {
     id: string;
@@ -53,10 +55,9 @@ export interface InboxRpc extends BackedUpRpc {
   retry(event: string): Promise<boolean>;
   /** Takes a person's text away for good. Null: there is no such text. */
   deleteSubject(subject: string, by: string): Promise<{ text: string } | null>;
-  poke(): Promise<void>;
 }
 
-export interface IncidentRpc extends BackedUpRpc {
+export interface IncidentRpc extends KeptRpc {
   /** Applies one event once (by `id`). `unknown`: there is no such incident and this event starts none. */
   receive(event: {
     id: string;
@@ -83,7 +84,6 @@ export interface IncidentRpc extends BackedUpRpc {
   resolveText(text: string): Promise<string>;
   /** Takes a person's text away for good; the journal keeps the reference. Null: there is no such text. */
   deleteSubject(subject: string, by: string): Promise<{ text: string } | null>;
-  poke(): Promise<void>;
 }
 
 export interface IncidentView {
@@ -106,7 +106,7 @@ export interface IncidentView {
 /** `ended`: there is no next turn any more; `not_started`: the run does not know of itself yet. */
 export type SteerAnswer = 'accepted' | 'ended' | 'not_started';
 
-export interface RunRpc extends BackedUpRpc {
+export interface RunRpc extends KeptRpc {
   /** `rerun`: it does that run again, in that image, and nothing comes of it. */
   start(spec: RunSpec, rerun?: { of: string; imageDigest: string | null }): Promise<void>;
   /** `refused`: this runner never had the lease of some of them; those are dropped. */
@@ -137,10 +137,9 @@ export interface RunRpc extends BackedUpRpc {
   mayRead(sha256: string): Promise<boolean>;
   /** Puts a dead effect back into the outbox. */
   retryEffect(key: string): Promise<boolean>;
-  poke(): Promise<void>;
 }
 
-export interface RunPoolRpc extends BackedUpRpc {
+export interface RunPoolRpc extends KeptRpc {
   /**
    * Asks for a slot and a budget; `queued` is answered later through `Run.granted`. `position`: at most so many
    * go before it, itself included. A run that was leased before is never refused: it waits for its money.
@@ -189,7 +188,6 @@ export interface RunPoolRpc extends BackedUpRpc {
   /** Lets P0 and people pass the 90% of every cap until the UTC day ends; answers until when. */
   override(on: boolean, by: string): Promise<number | null>;
   status(): Promise<PoolStatus>;
-  poke(): Promise<void>;
 }
 
 export interface GroupMessage {
@@ -230,7 +228,7 @@ export type CancelAnswer =
   | { status: 'too_late'; state: MessageState }
   | { status: 'unknown' };
 
-export interface GroupQueueRpc extends BackedUpRpc {
+export interface GroupQueueRpc extends KeptRpc {
   /** Keeps the message, shows it in the group's chat, and, for a turn, grants it in order and within the group's limit. */
   enqueue(
     message: GroupMessage & { at: number },
@@ -254,12 +252,11 @@ export interface GroupQueueRpc extends BackedUpRpc {
   counts(): Promise<{ waiting: number; active: number; parked: number; maxConcurrent: number }>;
   /** Puts a dead effect, or a parked message, back. */
   retryEffect(key: string): Promise<boolean>;
-  poke(): Promise<void>;
 }
 
 export type RelayAnswer = { allowed: true } | { allowed: false; code: RelayRefusalCode; reason: string };
 
-export interface RelayPolicyRpc extends BackedUpRpc {
+export interface RelayPolicyRpc extends KeptRpc {
   allows(from: string, to: string): Promise<boolean>;
   /** As `allows`, for one message: conversations in circles are cut; a refusal is audited. */
   ask(request: {
@@ -329,7 +326,7 @@ export type FireAnswer =
   | { status: 'duplicate' | 'conflict'; firing: string }
   | { status: 'going' | 'waiting' | 'skipped'; firing: string; note: string | null };
 
-export interface SchedulerRpc extends BackedUpRpc {
+export interface SchedulerRpc extends KeptRpc {
   list(): Promise<ScheduleView[]>;
   /** With its newest firings; null: there is no such schedule. */
   view(id: string): Promise<{ schedule: ScheduleView; firings: Firing[] } | null>;
@@ -352,10 +349,9 @@ export interface SchedulerRpc extends BackedUpRpc {
   redact(text: string): Promise<void>;
   /** Puts a dead firing back into the outbox. */
   retry(key: string): Promise<boolean>;
-  poke(): Promise<void>;
 }
 
-export interface TelegramRpc extends BackedUpRpc {
+export interface TelegramRpc extends KeptRpc {
   /** Queues a message; repeated with the same key it is one message. Order is kept per chat. */
   send(message: {
     key: string;
@@ -374,5 +370,4 @@ export interface TelegramRpc extends BackedUpRpc {
   redact(text: string): Promise<void>;
   /** Gives a dead message its tries back; false when there is none. */
   retry(key: string): Promise<boolean>;
-  poke(): Promise<void>;
 }

@@ -2,6 +2,7 @@ import type {
   GroupQueueRpc,
   InboxRpc,
   IncidentRpc,
+  KeptRpc,
   RelayPolicyRpc,
   RunPoolRpc,
   RunRpc,
@@ -30,3 +31,33 @@ export const runPoolStub = (env: Objects) => typed<RunPoolRpc>(env.RUN_POOL, 'po
 export const relayPolicyStub = (env: Objects) => typed<RelayPolicyRpc>(env.RELAY_POLICY, 'policy');
 export const schedulerStub = (env: Objects) => typed<SchedulerRpc>(env.SCHEDULER, 'schedules');
 export const telegramStub = (env: Objects) => typed<TelegramRpc>(env.TELEGRAM, 'bot');
+
+/** How D1 and backups name an object: its kind, as in `group_queue`, and its own name. */
+export interface ObjectName {
+  objectType: string;
+  object: string;
+}
+
+/** Null: there is no such kind of object. */
+export function objectStub(env: Objects, { objectType, object }: ObjectName): KeptRpc | null {
+  switch (objectType) {
+    case 'inbox':
+      return inboxByName(env, object);
+    case 'incident':
+      return incidentStub(env, object);
+    case 'group_queue':
+      return groupQueueStub(env, object);
+    case 'run':
+      return runStub(env, object);
+    case 'run_pool':
+      return runPoolStub(env);
+    case 'relay_policy':
+      return relayPolicyStub(env);
+    case 'scheduler':
+      return schedulerStub(env);
+    case 'telegram':
+      return telegramStub(env);
+    default:
+      return null;
+  }
+}

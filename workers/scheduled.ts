@@ -1,10 +1,8 @@
 import {
-  groupQueueStub,
   INBOX_SHARDS,
   inboxShard,
-  incidentStub,
+  objectStub,
   runPoolStub,
-  runStub,
   schedulerStub,
   telegramStub,
 } from '../durable-objects/stubs.ts';
@@ -60,19 +58,5 @@ async function pokeInboxes(env: Env, nowMs: number): Promise<void> {
 
 async function pokeOverdue(env: Env, nowMs: number): Promise<void> {
   const overdue = await overdueObjects(env.DB, nowMs - OVERDUE_MS, MAX_POKES);
-  await Promise.allSettled(overdue.map(({ objectType, object }) => poke(env, objectType, object)));
-}
-
-async function poke(env: Env, objectType: string, object: string): Promise<void> {
-  switch (objectType) {
-    case 'incident':
-      return incidentStub(env, object).poke();
-    case 'run':
-      return runStub(env, object).poke();
-    case 'group_queue':
-      return groupQueueStub(env, object).poke();
-    case 'run_pool':
-      return runPoolStub(env).poke();
-    default:
-  }
+  await Promise.allSettled(overdue.map((name) => objectStub(env, name)?.poke()));
 }

@@ -1,10 +1,9 @@
-import { DurableObject } from 'cloudflare:workers';
 import type { Env } from '../../workers/env.ts';
 import type { CancelAnswer, GroupMessage, GroupQueueRpc, PersonMessage } from '../rpc.ts';
 import { memberOf } from '../run/run-request.ts';
-import type { BackupAnswer, BackupOrder } from '../shared/backup.ts';
-import { Upkeep } from '../shared/outbox-upkeep.ts';
+import { KeptObject } from '../shared/kept-object.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { Upkeep } from '../shared/upkeep.ts';
 import { chatOf, isSamePlace, performQueueEffect } from './group-queue-effects.ts';
 import type { MessageState, StoredMessage } from './group-queue-rows.ts';
 import { type EffectOutcome, GroupQueueStore } from './group-queue-store.ts';
@@ -14,64 +13,66 @@ const DEFAULT_CONCURRENT_TURNS = 4;
 const MAX_PAGE = 200;
 
 /** What is said to one group, in which order its agent takes it up, and what reaches a session that is going on. */
-export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
+export class GroupQueue extends KeptObject<EffectOutcome> implements GroupQueueRpc {
   readonly #store: GroupQueueStore;
-  readonly #upkeep: Upkeep<EffectOutcome>;
+  protected override readonly upkeep: Upkeep<EffectOutcome>;
   readonly #group: string;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#group = ctx.id.name ?? '';
     const turns = memberOf(this.#group)?.agent.limits.maxConcurrentRuns ?? DEFAULT_CONCURRENT_TURNS;
-    this.#store = new GroupQueueStore(sqlOf(ctx.storage), this.#group, turns, () => this.#upkeep.arm());
-    this.#upkeep = new Upkeep({
-      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'group_queue' },
-      db: env.DB,
-      outbox: this.#store.outbox,
-      projections: this.#store.projections,
+    this.#store = new GroupQueueStore(sqlOf(ctx.storage), this.#group, turns, () => this.upkeep.arm());
+    this.upkeep = new Upkeep({
+      ctx,
+      env,
+      objectType: 'group_queue',
+      store: this.#store,
       perform: (item) => performQueueEffect(env, this.#group, item, this.#store),
       succeeded: (item, outcome) => this.#store.succeeded(item, outcome, Date.now()),
       failed: (item, failure) => this.#store.fail(item, failure),
       nextTimerAt: () => this.#store.nextLookAt(),
       onTimers: (nowMs) => this.#store.look(nowMs),
     });
-    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
+    this.upkeep.revive();
   }
 
   async enqueue(
     message: GroupMessage & { at: number },
   ): Promise<{ state: 'active' | 'waiting' | 'noted'; position: number }> {
-    return this.#started(this.#store.enqueue(message, chatOf(this.env, this.#group) !== null, Date.now()));
+    return this.upkeep.startAfter(
+      this.#store.enqueue(message, chatOf(this.env, this.#group) !== null, Date.now()),
+    );
   }
 
   async say(message: PersonMessage): Promise<{ state: MessageState; position: number }> {
     const chat = chatOf(this.env, this.#group);
     const show = chat !== null && !isSamePlace(chat, message.reply);
-    return this.#started(this.#store.say(message, show, Date.now()));
+    return this.upkeep.startAfter(this.#store.say(message, show, Date.now()));
   }
 
   async endTurn(message: string, at: number, failed: string | null = null): Promise<void> {
-    this.#started(this.#store.endTurn(message, at, failed));
+    this.upkeep.startAfter(this.#store.endTurn(message, at, failed));
   }
 
   async runBegins(incident: string, run: string, at: number): Promise<void> {
-    this.#started(this.#store.runBegins(incident, run, at));
+    this.upkeep.startAfter(this.#store.runBegins(incident, run, at));
   }
 
   async waitsForSlot(run: string, position: number, at: number): Promise<void> {
-    this.#started(this.#store.waitsForSlot(run, position, at));
+    this.upkeep.startAfter(this.#store.waitsForSlot(run, position, at));
   }
 
   async seen(message: string, run: string, at: number): Promise<void> {
-    this.#started(this.#store.seen(message, run, at));
+    this.upkeep.startAfter(this.#store.seen(message, run, at));
   }
 
   async cancel(message: string, by: string, at: number): Promise<CancelAnswer> {
-    return this.#started(this.#store.cancel(message, by, at));
+    return this.upkeep.startAfter(this.#store.cancel(message, by, at));
   }
 
   async cancelNewest(command: string, thread: string, by: string, at: number): Promise<CancelAnswer> {
-    return this.#started(this.#store.cancelNewest(command, thread, by, at));
+    return this.upkeep.startAfter(this.#store.cancelNewest(command, thread, by, at));
   }
 
   async messages(
@@ -88,31 +89,13 @@ export class GroupQueue extends DurableObject<Env> implements GroupQueueRpc {
   }
 
   async retryEffect(key: string): Promise<boolean> {
-    return this.#started(this.#store.retry(key, Date.now()));
+    return this.upkeep.startAfter(this.#store.retry(key, Date.now()));
   }
 
   async redact(incident: string, text: string): Promise<void> {
-    this.#upkeep.rewriteBackup();
+    this.upkeep.rewriteBackup();
     this.#store.redact(incident, text);
-    this.#upkeep.start();
-    this.#upkeep.arm();
-  }
-
-  async poke(): Promise<void> {
-    this.#upkeep.wake();
-  }
-
-  async backup(order: BackupOrder): Promise<BackupAnswer> {
-    return this.#upkeep.backup(order);
-  }
-
-  override async alarm(): Promise<void> {
-    this.#upkeep.onAlarm();
-  }
-
-  /** What a change left to do begins at once. */
-  #started<T>(answer: T): T {
-    this.#upkeep.start();
-    return answer;
+    this.upkeep.start();
+    this.upkeep.arm();
   }
 }

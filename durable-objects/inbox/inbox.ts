@@ -1,72 +1,54 @@
-import { DurableObject } from 'cloudflare:workers';
 import type { Env } from '../../workers/env.ts';
 import { deliverEvent, tellOfFailure } from '../../workers/routing/deliver.ts';
 import type { Delivered } from '../../workers/routing/inbox-event.ts';
 import type { InboxAnswer, InboxRpc } from '../rpc.ts';
-import type { BackupAnswer, BackupOrder } from '../shared/backup.ts';
+import { KeptObject } from '../shared/kept-object.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
 import type { Failure } from '../shared/outbox-drain.ts';
-import { Upkeep } from '../shared/outbox-upkeep.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { Upkeep } from '../shared/upkeep.ts';
 import { type InboxAction, type InboxEvent, InboxStore } from './inbox-store.ts';
 
 /** One shard of what arrives: committed first, then delivered at once; its alarm catches a crash between. */
-export class Inbox extends DurableObject<Env> implements InboxRpc {
+export class Inbox extends KeptObject<Delivered> implements InboxRpc {
   readonly #store: InboxStore;
-  readonly #upkeep: Upkeep<Delivered>;
+  protected override readonly upkeep: Upkeep<Delivered>;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = new InboxStore(sqlOf(ctx.storage), ctx.id.name ?? '', () => this.#upkeep.arm());
-    this.#upkeep = new Upkeep({
-      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'inbox' },
-      db: env.DB,
-      outbox: this.#store.outbox,
-      projections: this.#store.projections,
+    this.#store = new InboxStore(sqlOf(ctx.storage), ctx.id.name ?? '', () => this.upkeep.arm());
+    this.upkeep = new Upkeep({
+      ctx,
+      env,
+      objectType: 'inbox',
+      store: this.#store,
       perform: (item) => this.#deliver(item),
       succeeded: ({ key, tries }, delivered) => this.#store.delivered(key, delivered, tries, Date.now()),
       failed: ({ key }, failure) => this.#failed(key, failure),
-      nextTimerAt: () => null,
-      onTimers: () => {},
     });
-    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
+    this.upkeep.revive();
   }
 
   async accept(event: InboxEvent): Promise<{ status: InboxAnswer }> {
-    if (this.#upkeep.isRestoring) throw new Error('this instance is being restored; send it again later');
+    if (this.upkeep.isRestoring) throw new Error('this instance is being restored; send it again later');
     const status = this.#store.accept(event);
-    this.#upkeep.start();
+    this.upkeep.start();
     return { status };
   }
 
   async audit(action: InboxAction): Promise<void> {
-    this.#store.audit(action);
-    this.#upkeep.start();
+    this.upkeep.startAfter(this.#store.audit(action));
   }
 
   async retry(event: string): Promise<boolean> {
-    const revived = this.#store.retry(event, Date.now());
-    this.#upkeep.start();
-    return revived;
+    return this.upkeep.startAfter(this.#store.retry(event, Date.now()));
   }
 
   async deleteSubject(subject: string, by: string): Promise<{ text: string } | null> {
-    this.#upkeep.rewriteBackup();
+    this.upkeep.rewriteBackup();
     const text = this.#store.deleteSubject(subject, by, Date.now());
-    this.#upkeep.start();
+    this.upkeep.start();
     return text === undefined ? null : { text };
-  }
-
-  async poke(): Promise<void> {
-    this.#upkeep.wake();
-  }
-
-  async backup(order: BackupOrder): Promise<BackupAnswer> {
-    return this.#upkeep.backup(order);
-  }
-
-  override async alarm(): Promise<void> {
-    this.#upkeep.onAlarm();
   }
 
   async #deliver({ key }: OutboxItem): Promise<Delivered> {

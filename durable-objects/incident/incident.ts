@@ -1,14 +1,13 @@
-import { DurableObject } from 'cloudflare:workers';
 import type { Effect } from '../../core/loops/effects.ts';
 import { type LoopEvent, loopOfKey } from '../../core/loops/index.ts';
 import type { Timer } from '../../core/loops/loop.ts';
 import type { Env } from '../../workers/env.ts';
 import type { IncidentRpc, IncidentView } from '../rpc.ts';
-import type { BackupAnswer, BackupOrder } from '../shared/backup.ts';
 import type { Redecision } from '../shared/journal-redecide.ts';
+import { KeptObject } from '../shared/kept-object.ts';
 import { EFFECT_TIMEOUT_MS } from '../shared/outbox-drain.ts';
-import { Upkeep } from '../shared/outbox-upkeep.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { Upkeep } from '../shared/upkeep.ts';
 import { runPoolStub } from '../stubs.ts';
 import { type Outcome, performEffect, resolveText } from './incident-effects.ts';
 import { type AnyIncidentStore, openIncidentStore } from './incident-loops.ts';
@@ -20,9 +19,9 @@ const ASK_AGAIN_MS = 30_000;
 const EVIDENCE_TIMEOUT_MS = 180_000;
 
 /** One incident key: wiring of its store, its outbox and its one alarm. What to do is the loop's to decide. */
-export class Incident extends DurableObject<Env> implements IncidentRpc {
+export class Incident extends KeptObject<Outcome> implements IncidentRpc {
   #store: AnyIncidentStore;
-  readonly #upkeep: Upkeep<Outcome>;
+  protected override readonly upkeep: Upkeep<Outcome>;
   /** Of timers that wait to hear whether everything was stopped. */
   readonly #askedAt = new Map<string, number>();
 
@@ -30,11 +29,11 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
     super(ctx, env);
     this.#store = this.#open('');
     if (this.#store.exists) this.#store = this.#open(this.#store.key);
-    this.#upkeep = new Upkeep({
-      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'incident' },
-      db: env.DB,
-      outbox: this.#store.outbox,
-      projections: this.#store.projections,
+    this.upkeep = new Upkeep({
+      ctx,
+      env,
+      objectType: 'incident',
+      store: this.#store,
       perform: (item) =>
         performEffect(env, JSON.parse(item.body) as Effect, {
           incident: this.#store.incident,
@@ -48,7 +47,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
       nextTimerAt: () => this.#nextTimerAt(),
       onTimers: (nowMs) => this.#fireTimers(nowMs),
     });
-    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
+    this.upkeep.revive();
   }
 
   async receive(
@@ -56,7 +55,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
   ): Promise<{ status: 'applied' | 'duplicate' | 'unknown' }> {
     if (received.key !== null && !this.#store.exists) this.#store = this.#open(received.key);
     const status = this.#store.receive(received);
-    this.#upkeep.start();
+    this.upkeep.start();
     return { status };
   }
 
@@ -98,9 +97,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
   }
 
   async retryEffect(key: string): Promise<boolean> {
-    const revived = this.#store.retry(key, 'operator');
-    this.#upkeep.start();
-    return revived;
+    return this.upkeep.startAfter(this.#store.retry(key, 'operator'));
   }
 
   async resolveText(text: string): Promise<string> {
@@ -108,29 +105,17 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
   }
 
   async deleteSubject(subject: string, by: string): Promise<{ text: string } | null> {
-    this.#upkeep.rewriteBackup();
+    this.upkeep.rewriteBackup();
     const text = this.#store.deleteSubject(subject, by);
-    this.#upkeep.start();
+    this.upkeep.start();
     return text === undefined ? null : { text };
-  }
-
-  async poke(): Promise<void> {
-    this.#upkeep.wake();
-  }
-
-  async backup(order: BackupOrder): Promise<BackupAnswer> {
-    return this.#upkeep.backup(order);
-  }
-
-  override async alarm(): Promise<void> {
-    this.#upkeep.onAlarm();
   }
 
   /** The loop follows from the key; until there is one any will do, for it holds nothing. */
   #open(key: string): AnyIncidentStore {
     return openIncidentStore(sqlOf(this.ctx.storage), this.ctx.id.name ?? null, loopOfKey(key), {
       now: Date.now,
-      changed: () => this.#upkeep.arm(),
+      changed: () => this.upkeep.arm(),
     });
   }
 
@@ -159,7 +144,7 @@ export class Incident extends DurableObject<Env> implements IncidentRpc {
       .stoppedMs(this.#store.timerSetAt(timer))
       .then((stoppedMs) => {
         this.#fire(timer, stoppedMs > 0 ? { stoppedMs } : {});
-        this.#upkeep.start();
+        this.upkeep.start();
       })
       .catch((error) => console.error('timer', String(error)));
   }

@@ -1,12 +1,11 @@
-import { DurableObject } from 'cloudflare:workers';
 import { MAX_HOPS, type RelayRefusalCode } from '../../core/relay/decide-relay.ts';
 import { html } from '../../core/text/plain.ts';
 import { type Env, SettingError, telegramChats } from '../../workers/env.ts';
 import type { RelayAnswer, RelayPolicyRpc } from '../rpc.ts';
-import type { BackupAnswer, BackupOrder } from '../shared/backup.ts';
+import { KeptObject } from '../shared/kept-object.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
-import { Upkeep } from '../shared/outbox-upkeep.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { Upkeep } from '../shared/upkeep.ts';
 import { telegramStub } from '../stubs.ts';
 import { RelayPolicyStore, type RelayRequestFacts, type Route } from './relay-policy-store.ts';
 
@@ -25,25 +24,23 @@ const WHAT_WAS_CUT: Record<RelayRefusalCode, string> = {
 };
 
 /** The allow-list of relay routes, and the end of conversations that go round in circles. */
-export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
+export class RelayPolicy extends KeptObject implements RelayPolicyRpc {
   readonly #store: RelayPolicyStore;
-  readonly #upkeep: Upkeep<void>;
+  protected override readonly upkeep: Upkeep<void>;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = new RelayPolicyStore(sqlOf(ctx.storage), () => this.#upkeep.arm());
-    this.#upkeep = new Upkeep({
-      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'relay_policy' },
-      db: env.DB,
-      outbox: this.#store.outbox,
-      projections: this.#store.projections,
+    this.#store = new RelayPolicyStore(sqlOf(ctx.storage), () => this.upkeep.arm());
+    this.upkeep = new Upkeep({
+      ctx,
+      env,
+      objectType: 'relay_policy',
+      store: this.#store,
       perform: (item) => this.#tellOperator(item),
       succeeded: ({ key }) => this.#store.done(key),
       failed: ({ key }, failure) => this.#store.fail(key, failure),
-      nextTimerAt: () => null,
-      onTimers: () => {},
     });
-    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
+    this.upkeep.revive();
   }
 
   async allows(from: string, to: string): Promise<boolean> {
@@ -51,9 +48,7 @@ export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
   }
 
   async ask(request: RelayRequestFacts): Promise<RelayAnswer> {
-    const answer = this.#store.ask(request);
-    this.#upkeep.start();
-    return answer;
+    return this.upkeep.startAfter(this.#store.ask(request));
   }
 
   async routes(): Promise<Route[]> {
@@ -61,28 +56,15 @@ export class RelayPolicy extends DurableObject<Env> implements RelayPolicyRpc {
   }
 
   async allow(from: string, to: string, by: string, at: number): Promise<void> {
-    this.#store.allow(from, to, by, at);
-    this.#upkeep.start();
+    this.upkeep.startAfter(this.#store.allow(from, to, by, at));
   }
 
   async remove(from: string, to: string, by: string, at: number): Promise<boolean> {
-    const removed = this.#store.remove(from, to, by, at);
-    this.#upkeep.start();
-    return removed;
+    return this.upkeep.startAfter(this.#store.remove(from, to, by, at));
   }
 
   async retryEffect(key: string): Promise<boolean> {
-    const revived = this.#store.retry(key, Date.now());
-    this.#upkeep.start();
-    return revived;
-  }
-
-  async backup(order: BackupOrder): Promise<BackupAnswer> {
-    return this.#upkeep.backup(order);
-  }
-
-  override async alarm(): Promise<void> {
-    this.#upkeep.onAlarm();
+    return this.upkeep.startAfter(this.#store.retry(key, Date.now()));
   }
 
   /** A safety alert (row B5), once per cut. */

@@ -1,4 +1,3 @@
-import { DurableObject } from 'cloudflare:workers';
 import { html } from '../../core/text/plain.ts';
 import {
   budgetCaps,
@@ -10,9 +9,9 @@ import {
 } from '../../workers/env.ts';
 import type { RunPoolRpc } from '../rpc.ts';
 import { memberOf } from '../run/run-request.ts';
-import type { BackupAnswer, BackupOrder } from '../shared/backup.ts';
-import { Upkeep } from '../shared/outbox-upkeep.ts';
+import { KeptObject } from '../shared/kept-object.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { Upkeep } from '../shared/upkeep.ts';
 import { runStub, telegramStub } from '../stubs.ts';
 import type { PoolStatus } from './run-pool-status.ts';
 import { type PoolSettings, RunPoolStore } from './run-pool-store.ts';
@@ -26,22 +25,22 @@ interface Lease {
 }
 
 /** The one giver of slots, leases and budgets. */
-export class RunPool extends DurableObject<Env> implements RunPoolRpc {
+export class RunPool extends KeptObject implements RunPoolRpc {
   readonly #store: RunPoolStore;
-  readonly #upkeep: Upkeep<void>;
+  protected override readonly upkeep: Upkeep<void>;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new RunPoolStore(
       sqlOf(ctx.storage),
       () => settingsOf(env),
-      () => this.#upkeep.arm(),
+      () => this.upkeep.arm(),
     );
-    this.#upkeep = new Upkeep({
-      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'run_pool' },
-      db: env.DB,
-      outbox: this.#store.outbox,
-      projections: this.#store.projections,
+    this.upkeep = new Upkeep({
+      ctx,
+      env,
+      objectType: 'run_pool',
+      store: this.#store,
       perform: async ({ key, kind, body }) => {
         switch (kind) {
           case 'lost':
@@ -69,31 +68,31 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
       nextTimerAt: () => this.#store.nextTimerAt(Date.now()),
       onTimers: (nowMs) => this.#store.expire(nowMs),
     });
-    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
+    this.upkeep.revive();
   }
 
   async lease(
     request: Parameters<RunPoolRpc['lease']>[0],
   ): Promise<Awaited<ReturnType<RunPoolRpc['lease']>>> {
-    return this.#after(this.#store.lease(request, Date.now()));
+    return this.upkeep.startAfter(this.#store.lease(request, Date.now()));
   }
 
   async release(run: string, fence: number | null, spent: Record<string, number>): Promise<void> {
-    return this.#after(this.#store.release(run, fence, spent, Date.now()));
+    return this.upkeep.startAfter(this.#store.release(run, fence, spent, Date.now()));
   }
 
   async spent(run: string, spent: Record<string, number>): Promise<void> {
-    return this.#after(this.#store.spent(run, spent, Date.now()));
+    return this.upkeep.startAfter(this.#store.spent(run, spent, Date.now()));
   }
 
   async backOff(group: string, until: number, run: string): Promise<void> {
-    return this.#after(this.#store.backOff(group, until, run, Date.now()));
+    return this.upkeep.startAfter(this.#store.backOff(group, until, run, Date.now()));
   }
 
   async heartbeat(
     report: Parameters<RunPoolRpc['heartbeat']>[0],
   ): Promise<{ lost: string[]; stop: boolean }> {
-    return this.#after(this.#store.heartbeat(report, Date.now()));
+    return this.upkeep.startAfter(this.#store.heartbeat(report, Date.now()));
   }
 
   async leaseOf(run: string): Promise<{ group: string; fence: number; runner: string | null } | null> {
@@ -105,12 +104,12 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
   }
 
   async stop(by: string, at: number): Promise<{ run: string; fence: number }[]> {
-    const held = this.#after(this.#store.setStopped(true, by, at));
+    const held = this.upkeep.startAfter(this.#store.setStopped(true, by, at));
     return held.map(({ run, fence }) => ({ run, fence }));
   }
 
   async resume(by: string, at: number): Promise<void> {
-    this.#after(this.#store.setStopped(false, by, at));
+    this.upkeep.startAfter(this.#store.setStopped(false, by, at));
   }
 
   async stoppedMs(sinceMs: number): Promise<number> {
@@ -118,27 +117,15 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
   }
 
   async drain(runners: string[], drained: boolean, by: string): Promise<void> {
-    return this.#after(this.#store.setDrained(runners, drained, by, Date.now()));
+    return this.upkeep.startAfter(this.#store.setDrained(runners, drained, by, Date.now()));
   }
 
   async override(on: boolean, by: string): Promise<number | null> {
-    return this.#after(this.#store.setOverride(on, by, Date.now()));
+    return this.upkeep.startAfter(this.#store.setOverride(on, by, Date.now()));
   }
 
   async status(): Promise<PoolStatus> {
     return this.#store.status(Date.now());
-  }
-
-  async poke(): Promise<void> {
-    this.#upkeep.wake();
-  }
-
-  async backup(order: BackupOrder): Promise<BackupAnswer> {
-    return this.#upkeep.backup(order);
-  }
-
-  override async alarm(): Promise<void> {
-    this.#upkeep.onAlarm();
   }
 
   /** A safety alert (row B5): straight to the operator. */
@@ -156,11 +143,6 @@ export class RunPool extends DurableObject<Env> implements RunPoolRpc {
       buttons: [],
       at: Date.now(),
     });
-  }
-
-  #after<T>(result: T): T {
-    this.#upkeep.start();
-    return result;
   }
 }
 

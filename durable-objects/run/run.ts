@@ -1,4 +1,3 @@
-import { DurableObject } from 'cloudflare:workers';
 import { derivedId } from '../../core/contracts/ids.ts';
 import type { Intent } from '../../core/contracts/intents.ts';
 import { DEFAULT_PRIORITY } from '../../core/contracts/priority.ts';
@@ -12,11 +11,11 @@ import { tokensIn } from '../../core/text/tokens.ts';
 import { runnerClient } from '../../workers/adapters/runner.ts';
 import { type Env, runnerUrls, SettingError, telegramChats } from '../../workers/env.ts';
 import type { RunRpc, SteerAnswer } from '../rpc.ts';
-import type { BackupAnswer, BackupOrder } from '../shared/backup.ts';
 import { sha256Bytes } from '../shared/journal.ts';
+import { KeptObject } from '../shared/kept-object.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
-import { Upkeep } from '../shared/outbox-upkeep.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { Upkeep } from '../shared/upkeep.ts';
 import { groupQueueStub, incidentStub, runPoolStub, telegramStub } from '../stubs.ts';
 import { BUDGET_SPENT, type LightDeps, runLight } from './run-light.ts';
 import { holdsLease, type RunEnd, type RunRecord } from './run-record.ts';
@@ -44,19 +43,19 @@ class StartPostponed extends Error {
 }
 
 /** One agent session: light in this object, heavy on a runner. */
-export class Run extends DurableObject<Env> implements RunRpc {
+export class Run extends KeptObject implements RunRpc {
   readonly #store: RunStore;
-  readonly #upkeep: Upkeep<void>;
+  protected override readonly upkeep: Upkeep<void>;
   #light: AbortController | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = new RunStore(sqlOf(ctx.storage), () => this.#upkeep.arm());
-    this.#upkeep = new Upkeep({
-      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'run' },
-      db: env.DB,
-      outbox: this.#store.outbox,
-      projections: this.#store.projections,
+    this.#store = new RunStore(sqlOf(ctx.storage), () => this.upkeep.arm());
+    this.upkeep = new Upkeep({
+      ctx,
+      env,
+      objectType: 'run',
+      store: this.#store,
       perform: (item) => this.#perform(item),
       succeeded: ({ key }) => this.#store.done(key),
       failed: ({ key, kind }, failure) => {
@@ -69,7 +68,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
       nextTimerAt: () => this.#nextTimerAt(),
       onTimers: (nowMs) => this.#onTimers(nowMs),
     });
-    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
+    this.upkeep.revive();
   }
 
   async start(spec: RunSpec, rerun: RunRecord['rerun'] = null): Promise<void> {
@@ -83,33 +82,31 @@ export class Run extends DurableObject<Env> implements RunRpc {
         this.#end({ ok: false, reason: 'start_failed', detail: `the crew has no ${spec.group}` }, false);
       else if (spec.kind === 'heavy') this.#refuseWithoutRunner();
     }
-    this.#upkeep.start();
+    this.upkeep.start();
   }
 
   async granted(lease: Lease): Promise<void> {
     this.#onLease(lease);
-    this.#upkeep.start();
+    this.upkeep.start();
   }
 
   async receive(events: RunnerEvent[], runner: string): Promise<{ acknowledged: number; refused: boolean }> {
     const own = events.filter(({ fence }) => this.#store.wasLeasedTo(runner, fence));
     const acknowledged = this.#store.receive(own, Date.now());
-    this.#upkeep.start();
+    this.upkeep.start();
     const last = events.at(-1);
     const isLastOwn = last === undefined || own.includes(last);
     return { acknowledged: isLastOwn ? acknowledged : last.seq, refused: own.length < events.length };
   }
 
   async steer(message: SessionMessage): Promise<SteerAnswer> {
-    const answer = this.#store.steer(message, Date.now());
-    this.#upkeep.start();
-    return answer;
+    return this.upkeep.startAfter(this.#store.steer(message, Date.now()));
   }
 
   async cancel(reason: string): Promise<void> {
     this.#light?.abort();
     this.#end({ ok: false, reason: 'canceled', detail: reason }, true);
-    this.#upkeep.start();
+    this.upkeep.start();
   }
 
   async halt(fence: number): Promise<'ended' | 'unreachable' | 'not_running'> {
@@ -120,11 +117,11 @@ export class Run extends DurableObject<Env> implements RunRpc {
       this.#light = null;
       light?.abort();
       this.#store.stopped(Date.now());
-      this.#upkeep.start();
+      this.upkeep.start();
       return 'ended';
     }
     const isAsked = this.#store.halt(Date.now()) === 'asked';
-    this.#upkeep.start();
+    this.upkeep.start();
     if (!isAsked || record.runner === null) return 'not_running';
     const { run } = record.spec;
     try {
@@ -142,7 +139,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
     if (record === null || !holdsLease(record)) return;
     this.#light?.abort();
     this.#end({ ok: false, reason: 'budget', detail }, true);
-    this.#upkeep.start();
+    this.upkeep.start();
   }
 
   async view(): Promise<unknown> {
@@ -177,23 +174,13 @@ export class Run extends DurableObject<Env> implements RunRpc {
   }
 
   async retryEffect(key: string): Promise<boolean> {
-    const revived = this.#store.retry(key, Date.now());
-    this.#upkeep.start();
-    return revived;
+    return this.upkeep.startAfter(this.#store.retry(key, Date.now()));
   }
 
   /** Also how the pool says that a lease was lost: the run asks for itself. */
-  async poke(): Promise<void> {
+  override async poke(): Promise<void> {
     this.#store.checkLease(Date.now());
-    this.#upkeep.wake();
-  }
-
-  async backup(order: BackupOrder): Promise<BackupAnswer> {
-    return this.#upkeep.backup(order);
-  }
-
-  override async alarm(): Promise<void> {
-    this.#upkeep.onAlarm();
+    await super.poke();
   }
 
   async #perform(item: OutboxItem): Promise<void> {
@@ -363,7 +350,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
         const { budgetMicroUsd: budget = null, costMicroUsd = 0 } = this.#store.record ?? {};
         // An answer that is there is kept; no further one is asked for.
         if (budget !== null && costMicroUsd >= budget) controller.abort(BUDGET_SPENT);
-        this.#upkeep.start();
+        this.upkeep.start();
       },
       onToolCall: (call) => this.#store.toolCalled(call, Date.now()),
       newMessages: this.#newMessages(),
@@ -381,7 +368,7 @@ export class Run extends DurableObject<Env> implements RunRpc {
       .catch((error) => console.error('light run', error))
       .finally(() => {
         if (this.#light === controller) this.#light = null;
-        this.#upkeep.wake();
+        this.upkeep.wake();
       });
   }
 

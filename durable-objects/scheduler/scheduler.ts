@@ -1,4 +1,3 @@
-import { DurableObject } from 'cloudflare:workers';
 import type { CrewManifest } from '../../core/contracts/agent.ts';
 import {
   BUILT_IN_SCHEDULES,
@@ -17,10 +16,10 @@ import type {
   SchedulerRpc,
   ScheduleToken,
 } from '../rpc.ts';
-import type { BackupAnswer, BackupOrder } from '../shared/backup.ts';
+import { KeptObject } from '../shared/kept-object.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
-import { Upkeep } from '../shared/outbox-upkeep.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { Upkeep } from '../shared/upkeep.ts';
 import { deliveryOf } from './scheduler-firings.ts';
 import type { Firing, ScheduleView } from './scheduler-rows.ts';
 import { type Deployed, SchedulerStore } from './scheduler-store.ts';
@@ -40,18 +39,18 @@ export function deployedSchedules(): Deployed[] {
 }
 
 /** The one clock of the crew: claims each due time, and hands it to the Inbox as an event like any other. */
-export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
+export class Scheduler extends KeptObject implements SchedulerRpc {
   readonly #store: SchedulerStore;
-  readonly #upkeep: Upkeep<void>;
+  protected override readonly upkeep: Upkeep<void>;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = new SchedulerStore(sqlOf(ctx.storage), () => this.#upkeep.arm());
-    this.#upkeep = new Upkeep({
-      backup: { ctx, bucket: env.ARTIFACTS, objectType: 'scheduler' },
-      db: env.DB,
-      outbox: this.#store.outbox,
-      projections: this.#store.projections,
+    this.#store = new SchedulerStore(sqlOf(ctx.storage), () => this.upkeep.arm());
+    this.upkeep = new Upkeep({
+      ctx,
+      env,
+      objectType: 'scheduler',
+      store: this.#store,
       perform: (item) => this.#handOn(item),
       succeeded: ({ key }) => this.#store.handedOn(key),
       failed: ({ key }, failure) => this.#store.fail(key, failure),
@@ -59,7 +58,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
       onTimers: (nowMs) => this.#store.claimDue(nowMs),
     });
     this.#store.adopt(deployedSchedules(), Date.now());
-    void ctx.blockConcurrencyWhile(() => this.#upkeep.revive());
+    this.upkeep.revive();
   }
 
   async list(): Promise<ScheduleView[]> {
@@ -74,19 +73,19 @@ export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
     definition: ScheduleDefinition,
     by: string,
   ): Promise<'created' | 'changed' | 'unchanged' | 'not_yours'> {
-    return this.#after(this.#store.put(definition, by, Date.now()));
+    return this.upkeep.startAfter(this.#store.put(definition, by, Date.now()));
   }
 
   async remove(id: string, by: string): Promise<'removed' | 'unknown' | 'not_yours'> {
-    return this.#after(this.#store.remove(id, by, Date.now()));
+    return this.upkeep.startAfter(this.#store.remove(id, by, Date.now()));
   }
 
   async setPaused(id: string, paused: boolean, by: string): Promise<boolean> {
-    return this.#after(this.#store.setPaused(id, paused, by, Date.now()));
+    return this.upkeep.startAfter(this.#store.setPaused(id, paused, by, Date.now()));
   }
 
   async setToken(id: string, token: ScheduleToken, by: string): Promise<boolean> {
-    return this.#after(this.#store.setToken(id, token, by, Date.now()));
+    return this.upkeep.startAfter(this.#store.setToken(id, token, by, Date.now()));
   }
 
   async tokenOf(id: string): Promise<ScheduleToken | null> {
@@ -94,7 +93,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
   }
 
   async fire(request: FireRequest): Promise<FireAnswer> {
-    return this.#after(this.#store.fire(request, Date.now()));
+    return this.upkeep.startAfter(this.#store.fire(request, Date.now()));
   }
 
   async work(piece: HandOver): Promise<FiringWork | null> {
@@ -102,11 +101,11 @@ export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
   }
 
   async settle(piece: HandOver, outcome: FiringOutcome, memory: unknown): Promise<void> {
-    return this.#after(this.#store.settle(piece, outcome, memory, Date.now()));
+    return this.upkeep.startAfter(this.#store.settle(piece, outcome, memory, Date.now()));
   }
 
   async ended(incident: string, outcome: FiringOutcome): Promise<void> {
-    return this.#after(this.#store.ended(incident, outcome, Date.now()));
+    return this.upkeep.startAfter(this.#store.ended(incident, outcome, Date.now()));
   }
 
   async redact(text: string): Promise<void> {
@@ -114,19 +113,7 @@ export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
   }
 
   async retry(key: string): Promise<boolean> {
-    return this.#after(this.#store.retry(key, 'operator', Date.now()));
-  }
-
-  async poke(): Promise<void> {
-    this.#upkeep.wake();
-  }
-
-  async backup(order: BackupOrder): Promise<BackupAnswer> {
-    return this.#upkeep.backup(order);
-  }
-
-  override async alarm(): Promise<void> {
-    this.#upkeep.onAlarm();
+    return this.upkeep.startAfter(this.#store.retry(key, 'operator', Date.now()));
   }
 
   async #handOn({ body }: OutboxItem): Promise<void> {
@@ -140,10 +127,5 @@ export class Scheduler extends DurableObject<Env> implements SchedulerRpc {
       refusedBecause: null,
       body: null,
     });
-  }
-
-  #after<T>(result: T): T {
-    this.#upkeep.start();
-    return result;
   }
 }

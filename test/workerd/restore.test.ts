@@ -1,12 +1,11 @@
 import { env, runInDurableObject, SELF } from 'cloudflare:test';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, expect, test } from 'vitest';
-import { incidentStub } from '../../durable-objects/stubs.ts';
+import { incidentStub, type ObjectName, objectStub } from '../../durable-objects/stubs.ts';
 import { judgement } from '../../durable-objects/test/specs.ts';
 import { backup } from '../../scripts/operator/backup.ts';
 import type { OperatorApi } from '../../scripts/operator/operator-api.ts';
 import { restore } from '../../scripts/operator/restore.ts';
-import { backedUp, type ObjectName } from '../../workers/backup/objects.ts';
 import { azureDevOps, buildHook, buildJson } from '../../workers/test/azure-devops.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
@@ -55,7 +54,7 @@ const objects = () => api.list<ObjectName>('/api/restore/objects');
 /** Every object that there may be has written what it had to write. */
 async function flushAll(known: ObjectName[]): Promise<void> {
   for (const name of known) {
-    const stub = backedUp(env, name);
+    const stub = objectStub(env, name);
     await until(async () => (await stub?.backup('flush'))?.isKept === true);
   }
 }

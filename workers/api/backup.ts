@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { listBackedUp } from '../backup/list-objects.ts';
 import { dropManifest, makeManifestPage, newestManifest } from '../backup/manifest.ts';
-import { listBackedUp } from '../backup/objects.ts';
 import {
   beginRestore,
   endRestore,

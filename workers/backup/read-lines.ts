@@ -1,7 +1,7 @@
 import type { BackupLine } from '../../durable-objects/shared/backup-log.ts';
 import { linesPrefix, stretchOf, unpack } from '../../durable-objects/shared/backup-part.ts';
+import type { ObjectName } from '../../durable-objects/stubs.ts';
 import type { Projection } from '../db/projections.ts';
-import type { ObjectName } from './objects.ts';
 
 /** Where reading goes on: behind this row, which lies in this part. */
 export interface LinesCursor {

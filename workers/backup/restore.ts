@@ -1,12 +1,12 @@
 import { desc } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
 import type { Restored } from '../../durable-objects/shared/backup-restore.ts';
+import { type ObjectName, objectStub } from '../../durable-objects/stubs.ts';
 import { writeProjections } from '../db/projections.ts';
 import { restores } from '../db/schema.ts';
 import type { Env } from '../env.ts';
 import { Refusal } from '../problems.ts';
 import { newestManifest, readD1Backup } from './manifest.ts';
-import { backedUp, type ObjectName } from './objects.ts';
 import { type LinesCursor, readLines } from './read-lines.ts';
 
 /** As many rows of D1 as one call may write on the free plan. */
@@ -128,7 +128,7 @@ async function requireOpen(env: Env): Promise<void> {
 }
 
 function stubOf(env: Env, name: ObjectName) {
-  const stub = backedUp(env, name);
+  const stub = objectStub(env, name);
   if (stub === null) throw new Refusal('not_found', `there is no kind of object ${name.objectType}`);
   return stub;
 }

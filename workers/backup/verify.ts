@@ -1,6 +1,6 @@
 import { objectPrefix, placeOf } from '../../durable-objects/shared/backup-part.ts';
+import { nameOfKey } from './list-objects.ts';
 import { readManifestPage } from './manifest.ts';
-import { nameOfKey } from './objects.ts';
 
 export interface Verified {
   checked: number;

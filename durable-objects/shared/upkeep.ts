@@ -1,4 +1,5 @@
-import { type BackupAnswer, type BackupOrder, ObjectBackup, type ObjectBackupDeps } from './backup.ts';
+import type { Env } from '../../workers/env.ts';
+import { type BackupAnswer, type BackupOrder, ObjectBackup } from './backup.ts';
 import type { Outbox, OutboxItem } from './outbox.ts';
 import { Alarm, computeNextAlarm } from './outbox-alarm.ts';
 import { type Failure, OutboxDrain } from './outbox-drain.ts';
@@ -9,19 +10,20 @@ import { ProjectionFlush } from './projection-flush.ts';
 const ALARM_RETRY_MS = 60_000;
 
 export interface UpkeepDeps<Outcome> {
-  db: D1Database;
-  outbox: Outbox;
-  projections: ProjectionQueue;
+  ctx: DurableObjectState;
+  env: Pick<Env, 'DB' | 'ARTIFACTS'>;
+  /** As in `incident`; the object's name is that of its state. */
+  objectType: string;
+  store: { outbox: Outbox; projections: ProjectionQueue };
   perform(item: OutboxItem): Promise<Outcome>;
   /** How long one try may take; absent: `EFFECT_TIMEOUT_MS`. */
   timeoutMs?(item: OutboxItem): number;
   succeeded(item: OutboxItem, outcome: Outcome): void;
   failed(item: OutboxItem, failure: Failure): void;
-  backup: ObjectBackupDeps;
-  /** Due time of the object's own next timer. */
-  nextTimerAt(): number | null;
+  /** Due time of the object's own next timer; absent: it has none. */
+  nextTimerAt?(): number | null;
   /** Does what the object's timers ask for; must not wait. */
-  onTimers(nowMs: number): void;
+  onTimers?(nowMs: number): void;
 }
 
 /** What keeps an object going: its outbox, its rows for D1, and the one alarm that outlives a crash. */
@@ -33,11 +35,12 @@ export class Upkeep<Outcome> {
   readonly #alarm: Alarm;
 
   constructor(deps: UpkeepDeps<Outcome>) {
+    const { ctx, env, objectType, store } = deps;
     this.#deps = deps;
-    this.#alarm = new Alarm(deps.backup.ctx.storage);
-    this.#backup = new ObjectBackup(deps.backup, () => this.arm());
+    this.#alarm = new Alarm(ctx.storage);
+    this.#backup = new ObjectBackup({ ctx, bucket: env.ARTIFACTS, objectType }, () => this.arm());
     this.#drain = new OutboxDrain({
-      outbox: deps.outbox,
+      outbox: store.outbox,
       now: Date.now,
       random: Math.random,
       perform: deps.perform,
@@ -50,8 +53,8 @@ export class Upkeep<Outcome> {
       },
     });
     this.#flush = new ProjectionFlush({
-      db: deps.db,
-      queue: deps.projections,
+      db: env.DB,
+      queue: store.projections,
       now: Date.now,
       random: Math.random,
       changed: () => this.arm(),
@@ -63,17 +66,19 @@ export class Upkeep<Outcome> {
     if (!this.#backup.isPaused) this.#alarm.set(this.#nextAlarm(false));
   }
 
-  /** In the constructor, behind its gate: whatever was left undone has an alarm. */
-  async revive(): Promise<void> {
-    if (!this.#backup.isPaused) await this.#alarm.adopt(this.#nextAlarm(true));
+  /** The last thing that a constructor does, behind its gate: whatever was left undone has an alarm. */
+  revive(): void {
+    void this.#deps.ctx.blockConcurrencyWhile(async () => {
+      if (!this.#backup.isPaused) await this.#alarm.adopt(this.#nextAlarm(true));
+    });
   }
 
   #nextAlarm(fresh: boolean): number | null {
     return computeNextAlarm({
       nowMs: Date.now(),
-      nextEffectAt: this.#deps.outbox.nextAt(this.#drain.inFlight),
+      nextEffectAt: this.#deps.store.outbox.nextAt(this.#drain.inFlight),
       inFlight: this.#drain.inFlight.size,
-      nextTimerAt: this.#deps.nextTimerAt(),
+      nextTimerAt: this.#deps.nextTimerAt?.() ?? null,
       projectionsAt: earliest(this.#flush.nextAt(), this.#backup.nextAt()),
       fresh,
     });
@@ -87,10 +92,16 @@ export class Upkeep<Outcome> {
     this.#backup.kick();
   }
 
+  /** Hands on what a change gave; what it left to do begins at once. */
+  startAfter<T>(result: T): T {
+    this.start();
+    return result;
+  }
+
   /** Also what `poke` does: fires timers that are due, starts what is due, sets the alarm. */
   wake(): void {
     if (this.#backup.isPaused) return;
-    this.#deps.onTimers(Date.now());
+    this.#deps.onTimers?.(Date.now());
     this.start();
     this.arm();
   }

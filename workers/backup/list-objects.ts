@@ -1,46 +1,5 @@
-import type { BackedUpRpc } from '../../durable-objects/rpc.ts';
 import { BACKUP_ROOT } from '../../durable-objects/shared/backup-part.ts';
-import {
-  groupQueueStub,
-  inboxByName,
-  incidentStub,
-  relayPolicyStub,
-  runPoolStub,
-  runStub,
-  schedulerStub,
-  telegramStub,
-} from '../../durable-objects/stubs.ts';
-import type { Env } from '../env.ts';
-
-/** What a backup holds of one object lies under its kind and its name. */
-export interface ObjectName {
-  objectType: string;
-  object: string;
-}
-
-/** Null: there is no such kind of object. */
-export function backedUp(env: Env, { objectType, object }: ObjectName): BackedUpRpc | null {
-  switch (objectType) {
-    case 'inbox':
-      return inboxByName(env, object);
-    case 'incident':
-      return incidentStub(env, object);
-    case 'group_queue':
-      return groupQueueStub(env, object);
-    case 'run':
-      return runStub(env, object);
-    case 'run_pool':
-      return runPoolStub(env);
-    case 'relay_policy':
-      return relayPolicyStub(env);
-    case 'scheduler':
-      return schedulerStub(env);
-    case 'telegram':
-      return telegramStub(env);
-    default:
-      return null;
-  }
-}
+import type { ObjectName } from '../../durable-objects/stubs.ts';
 
 /** All objects that have a backup, a page at a time. */
 export async function listBackedUp(
