@@ -5,6 +5,7 @@ import type { RunnerEvent } from '../core/contracts/run.ts';
 import type { BudgetCode } from '../core/cost/caps.ts';
 import type { Effect, RunSpec } from '../core/loops/effects.ts';
 import type { LoopEvent } from '../core/loops/index.ts';
+import type { DispatchAnswer } from '../core/queue/dispatch-answers.ts';
 import type { RelayRefusalCode } from '../core/relay/decide-relay.ts';
 import type { ScheduleDefinition, ScheduledTask } from '../core/schedules/definition.ts';
 import type { SessionMessage } from '../core/text/session-message.ts';
@@ -222,6 +223,13 @@ export interface PersonMessage {
   at: number;
 }
 
+/** What came of a task that a session dispatched. `parent`: that session, and what it works for. */
+export interface DispatchAnswerMessage extends DispatchAnswer {
+  id: string;
+  parent: { run: string; incident: string };
+  at: number;
+}
+
 export type CancelAnswer =
   /** `canceling`: its incident ends its run. */
   | { status: 'canceled' | 'canceling'; text: string }
@@ -235,6 +243,8 @@ export interface GroupQueueRpc extends KeptRpc {
   ): Promise<{ state: 'active' | 'waiting' | 'noted'; position: number }>;
   /** Keeps what a person says: `steering` when it goes to a run that is going on; else a turn grants itself in order. */
   say(message: PersonMessage): Promise<{ state: MessageState; position: number }>;
+  /** Keeps what came of a dispatched task: for the session that dispatched it, else for a turn of its own. */
+  answer(answer: DispatchAnswerMessage): Promise<MessageState>;
   /** `failed`: why its work came to nothing for good; null or absent: it did not. */
   endTurn(message: string, at: number, failed?: string | null): Promise<void>;
   /** The incident that has a turn begins this run; asked before the run is. */

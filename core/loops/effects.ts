@@ -1,6 +1,7 @@
 import type { AdminAction } from '../contracts/admin-action.ts';
 import type { Priority } from '../contracts/priority.ts';
 import type { FailedStep, FixTarget } from '../contracts/run.ts';
+import type { DispatchOutcome } from '../queue/dispatch-answers.ts';
 
 /** Why the operator is disturbed: nothing else of a loop reaches the operator's chat (row B5). */
 export type NotificationClass =
@@ -40,7 +41,7 @@ export interface RunSpec {
   priority?: Priority;
   /** Somebody waits for it in a chat. */
   forPerson?: boolean;
-  /** The run that dispatched it. */
+  /** The run that dispatched it, or whose dispatch it concludes: it dispatches nothing itself. */
   parent?: string | null;
   /** Below the group's own limit; null or absent: that limit. */
   budgetMicroUsd?: number | null;
@@ -81,6 +82,23 @@ export type EffectBody =
   | { kind: 'perform_admin_action'; data: { request: string; action: AdminAction } }
   /** Agent to agent, through the allow-list; `relay_delivered` or `relay_refused` comes back. */
   | { kind: 'relay'; data: { message: string; from: string; to: string; text: string; turn: boolean } }
+  /**
+   * To the group whose session dispatched this task: that session hears it with its next turn, or, when it has
+   * ended, the group takes it up. `incident`: what that session works for.
+   */
+  | {
+      kind: 'answer_dispatch';
+      data: {
+        message: string;
+        group: string;
+        run: string;
+        incident: string;
+        from: string;
+        outcome: DispatchOutcome;
+        asked: string;
+        text: string;
+      };
+    }
   /** `failed`: why the work came to nothing for good. */
   | { kind: 'end_turn'; data: { group: string; message: string; failed?: string } }
   /** A schedule’s firing that this incident took over is over. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Priority } from '../contracts/priority.ts';
-import { decideSteering, decideTurns, lineUp, type Turn } from './turns.ts';
+import { decideAnswer, decideSteering, decideTurns, lineUp, type Turn } from './turns.ts';
 
 const turn = (id: string, thread: string, change: Partial<Turn> = {}): Turn => ({
   id,
@@ -190,4 +190,12 @@ describe('which running turn a message joins', () => {
   test('it does not overtake what waits in its thread', () => {
     expect(decideSteering('t', active, true)).toBeNull();
   });
+});
+
+test('an answer goes to the session that waits for it, else to a turn; of canceled work it is only noted', () => {
+  expect(decideAnswer({ state: 'active', isCanceled: false })).toBe('steering');
+  expect(decideAnswer({ state: 'done', isCanceled: false })).toBe('turn');
+  expect(decideAnswer({ state: 'parked', isCanceled: false })).toBe('turn');
+  expect(decideAnswer(null)).toBe('turn');
+  expect(decideAnswer({ state: 'active', isCanceled: true })).toBe('noted');
 });

@@ -72,6 +72,17 @@ function ranksOf(waiting: readonly Turn[]): Priority[] {
   return ranks.reverse();
 }
 
+/**
+ * Where what came of a dispatched task goes: to the session that dispatched it, to a turn of its own when that has
+ * ended, or nowhere but into the record, when the work was canceled. Null: the turn is not known any more.
+ */
+export function decideAnswer(
+  turn: { state: string; isCanceled: boolean } | null,
+): 'steering' | 'turn' | 'noted' {
+  if (turn?.isCanceled) return 'noted';
+  return turn?.state === 'active' ? 'steering' : 'turn';
+}
+
 /** An active turn, as far as a message for it is concerned. */
 export interface ActiveTurn {
   id: string;

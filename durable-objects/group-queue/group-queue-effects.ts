@@ -1,5 +1,6 @@
 import { derivedId } from '../../core/contracts/ids.ts';
 import type { LoopEvent } from '../../core/loops/index.ts';
+import { dispatchAnswerOrder } from '../../core/queue/dispatch-answers.ts';
 import { escapeHtml } from '../../core/text/plain.ts';
 import { type ChatAddress, type Env, telegramChats } from '../../workers/env.ts';
 import { openTask } from '../../workers/routing/open-task.ts';
@@ -9,9 +10,9 @@ import { memberOf } from '../run/run-request.ts';
 import { sha256Bytes } from '../shared/journal.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
 import { incidentStub, runStub, telegramStub } from '../stubs.ts';
-import { type MessageRow, replyOf } from './group-queue-rows.ts';
+import { answersOf, type MessageRow, opensTask, replyOf } from './group-queue-rows.ts';
 import type { EffectOutcome, GroupQueueStore, Notice } from './group-queue-store.ts';
-import { taskIdOf } from './group-queue-task.ts';
+import { taskIdOf, taskSourceOf } from './group-queue-task.ts';
 
 type Store = Pick<GroupQueueStore, 'row' | 'position'>;
 
@@ -94,33 +95,34 @@ async function grant(
 ): Promise<EffectOutcome> {
   if (message?.state !== 'active' || message.canceled_by !== null || message.incident === null)
     return UNWANTED;
-  if (message.reply === null) return offerTurn(env, group, key, message.id, message.incident);
+  if (!opensTask(message)) return offerTurn(env, group, key, message.id, message.incident);
   return (await openTaskOf(env, group, message)) ? null : UNWANTED;
 }
 
-/** A person's message has its turn: the task it asks for begins. Its words are personal: the journal refers to them. */
+/** A message that asks for a task has its turn. Its words are personal: the journal refers to them. */
 async function openTaskOf(env: Env, group: string, message: MessageRow): Promise<boolean> {
   const { id, sender, thread, text, attachment, priority } = message;
   const place = replyOf(message);
+  const answers = answersOf(message);
   const subjects = new SubjectCollector();
   const opened = await openTask(
     env,
     taskIdOf(message),
     {
-      source: 'chat',
+      source: taskSourceOf(message),
       group,
       from: sender,
-      title: 'a request in the chat',
-      text: await subjects.token(text),
+      title: answers === null ? 'a request in the chat' : `an answer of ${sender}`,
+      text: answers === null ? await subjects.token(text) : dispatchAnswerOrder(sender),
       attachment: attachment === null ? null : await subjects.token(attachment),
       turn: id,
       thread,
       priority,
-      forPerson: true,
+      forPerson: place !== null,
       reply: place !== null && !isGroupsOwn(env, group, place) ? place : null,
       isShown: true,
       schedule: null,
-      parent: null,
+      parent: answers?.run ?? null,
       budgetMicroUsd: null,
       workspace: null,
     },

@@ -29,6 +29,7 @@ export class GroupMessages {
       | 'priority'
       | 'reply'
       | 'attachment'
+      | 'answers'
     >,
   ): void {
     const columns = Object.entries(row);
@@ -55,6 +56,16 @@ export class GroupMessages {
     return this.#sql.all<MessageRow>(`SELECT * FROM messages WHERE state = 'active' ORDER BY n`);
   }
 
+  /** The newest turn that this incident had. */
+  turnOf(incident: string): MessageRow | null {
+    return (
+      this.#sql.all<MessageRow>(
+        'SELECT * FROM messages WHERE incident = ? AND turn = 1 ORDER BY n DESC LIMIT 1',
+        incident,
+      )[0] ?? null
+    );
+  }
+
   /** What belongs to this turn, read by its run or not. */
   passedOn(turn: string): MessageRow[] {
     return this.#sql.all<MessageRow>(
@@ -68,7 +79,8 @@ export class GroupMessages {
     return (
       this.#sql.all<MessageRow>(
         `SELECT * FROM messages WHERE thread = ? AND reply IS NOT NULL
-         AND state IN ('waiting', 'active', 'steering') AND seen_at IS NULL ORDER BY n DESC LIMIT 1`,
+         AND (state IN ('waiting', 'active') OR (state = 'steering' AND answers IS NULL))
+         AND seen_at IS NULL ORDER BY n DESC LIMIT 1`,
         thread,
       )[0] ?? null
     );

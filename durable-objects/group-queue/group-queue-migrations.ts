@@ -39,4 +39,7 @@ export const groupQueueMigrations: readonly string[] = [
   'CREATE TABLE look (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, due_at INTEGER)',
   'CREATE TABLE commands (id TEXT PRIMARY KEY, answer TEXT NOT NULL)',
   outboxLanesIndex,
+  // What came of a task that a session of the group dispatched: who did, and which task, as JSON.
+  'ALTER TABLE messages ADD COLUMN answers TEXT',
+  'CREATE INDEX messages_incident ON messages (incident)',
 ];

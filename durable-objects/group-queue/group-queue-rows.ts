@@ -35,6 +35,13 @@ export interface StoredMessage {
   endedAt: number | null;
   /** Why it is parked or canceled. */
   reason: string | null;
+  /** The dispatched task that it answers, and the run that dispatched it. */
+  answers: AnsweredDispatch | null;
+}
+
+export interface AnsweredDispatch {
+  run: string;
+  incident: string;
 }
 
 export interface MessageRow extends SqlRow {
@@ -60,7 +67,15 @@ export interface MessageRow extends SqlRow {
   seen_at: number | null;
   canceled_by: string | null;
   reason: string | null;
+  answers: string | null;
 }
+
+/** Its turn begins a task of its own; else an incident asked for the turn and hears of it. */
+export const opensTask = ({ reply, answers }: Pick<MessageRow, 'reply' | 'answers'>): boolean =>
+  reply !== null || answers !== null;
+
+export const answersOf = ({ answers }: Pick<MessageRow, 'answers'>): AnsweredDispatch | null =>
+  answers === null ? null : (JSON.parse(answers) as AnsweredDispatch);
 
 export const replyOf = ({ reply }: Pick<MessageRow, 'reply'>): ReplyPlace | null =>
   reply === null ? null : (JSON.parse(reply) as ReplyPlace);
@@ -85,5 +100,6 @@ export function shownMessage(group: string, row: MessageRow, position: number | 
     seenAt: row.seen_at,
     endedAt: row.ended_at,
     reason: row.reason,
+    answers: answersOf(row),
   };
 }

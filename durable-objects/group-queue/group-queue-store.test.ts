@@ -302,3 +302,69 @@ describe('cancel', () => {
       expect(queue.get('one')?.state).toBe('active');
     }));
 });
+
+describe('what came of a dispatched task', () => {
+  const answer = (id: string, change = {}) => ({
+    id,
+    parent: { run: 'run_1', incident: 'inc_x' },
+    from: 'sam',
+    incident: `inc_of_${id}`,
+    outcome: 'done' as const,
+    asked: 'look',
+    text: 'The disk is full.',
+    at: 1,
+    ...change,
+  });
+
+  test('goes to the session that dispatched it, also when another run has taken that over, once', () =>
+    withQueue((queue) => {
+      queue.enqueue(message('a', 't'), false, 1);
+      queue.runBegins('inc_x', 'run_2', 1);
+      expect(queue.answer(answer('b'), true, 2)).toBe('steering');
+      expect(queue.answer(answer('b'), true, 3)).toBe('steering');
+      expect(pending(queue)).toEqual(['grant:a', 'show:b', 'steer:b:run_2']);
+      queue.seen('b', 'run_2', 4);
+      queue.endTurn('a', 5);
+      expect(queue.get('b')).toMatchObject({ state: 'done', steers: 'a' });
+    }));
+
+  test('has a turn of its own in the same thread when that session has ended, read or unread', () =>
+    withQueue((queue) => {
+      queue.say(said('m'), false, 1);
+      const incident = queue.get('m')?.incident ?? '';
+      queue.runBegins(incident, 'run_1', 1);
+      const parent = { run: 'run_1', incident };
+      queue.answer(answer('unread', { parent }), false, 2);
+      queue.endTurn('m', 3);
+      queue.answer(answer('late', { parent }), false, 4);
+      expect(queue.get('unread')).toMatchObject({
+        state: 'active',
+        thread: 'chat',
+        incident: expect.stringMatching(/^inc_/),
+      });
+      expect(queue.get('late')).toMatchObject({ state: 'waiting', thread: 'chat' });
+      expect(queue.row('late')).toMatchObject({ reply: JSON.stringify({ chat: '-1', thread: null }) });
+      expect(queue.row('late')?.attachment).toContain('text of m');
+      const told = pending(queue).filter((key) => key.startsWith('tell:'));
+      expect(told, 'nobody wrote it').toEqual([]);
+    }));
+
+  test('of work that was canceled is noted and begins nothing', () =>
+    withQueue((queue) => {
+      queue.enqueue(message('a', 't'), false, 1);
+      queue.answer(answer('before'), false, 2);
+      queue.cancel('a', 'operator', 3);
+      queue.answer(answer('meanwhile'), false, 4);
+      queue.endTurn('a', 5);
+      queue.answer(answer('after'), false, 6);
+      for (const id of ['before', 'meanwhile', 'after']) expect(queue.get(id)?.state).toBe('noted');
+    }));
+
+  test('is not what /cancel takes back while a session works', () =>
+    withQueue((queue) => {
+      queue.say(said('m'), false, 1);
+      const incident = queue.get('m')?.incident ?? '';
+      queue.answer(answer('b', { parent: { run: 'run_1', incident } }), false, 2);
+      expect(queue.cancelNewest('evt_9', 'chat', 'operator', 3)).toMatchObject({ text: 'text of m' });
+    }));
+});

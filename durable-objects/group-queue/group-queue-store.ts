@@ -1,14 +1,21 @@
-import { decideTurns } from '../../core/queue/turns.ts';
-import type { CancelAnswer, GroupMessage, PersonMessage } from '../rpc.ts';
+import { decideAnswer, decideTurns } from '../../core/queue/turns.ts';
+import type { CancelAnswer, DispatchAnswerMessage, GroupMessage, PersonMessage } from '../rpc.ts';
 import { migrate } from '../shared/migrate.ts';
 import { Outbox, type OutboxItem } from '../shared/outbox.ts';
 import type { Failure } from '../shared/outbox-drain.ts';
 import { ProjectionQueue } from '../shared/projection.ts';
 import type { Sql } from '../shared/sql.ts';
+import { answerRow } from './group-queue-answers.ts';
 import { deadLetterOf, grantKey } from './group-queue-letters.ts';
 import { GroupMessages } from './group-queue-messages.ts';
 import { groupQueueMigrations } from './group-queue-migrations.ts';
-import { type MessageRow, type MessageState, type StoredMessage, shownMessage } from './group-queue-rows.ts';
+import {
+  type MessageRow,
+  type MessageState,
+  opensTask,
+  type StoredMessage,
+  shownMessage,
+} from './group-queue-rows.ts';
 import { Steering } from './group-queue-steering.ts';
 import { taskIncidentOf } from './group-queue-task.ts';
 
@@ -83,6 +90,19 @@ export class GroupQueueStore {
         if (this.#known(message.id).state === 'waiting') this.#tell(message.id, { what: 'queued' }, nowMs);
       });
     return { state: this.#known(message.id).state, position: this.position(message.id) ?? 0 };
+  }
+
+  /** What came of a task that a session of this group dispatched: for that session, else for a turn of its own. */
+  answer(answer: DispatchAnswerMessage, show: boolean, nowMs: number): MessageState {
+    if (this.row(answer.id) === null)
+      this.#change(nowMs, () => {
+        const asked = this.#messages.turnOf(answer.parent.incident);
+        const way = decideAnswer(asked && { state: asked.state, isCanceled: asked.canceled_by !== null });
+        this.#add(answerRow(answer, asked), way === 'turn' ? 'waiting' : way, nowMs);
+        if (show) this.#show(answer.id, nowMs);
+        if (way === 'steering' && asked !== null) this.#steering.join(answer.id, asked.id, nowMs);
+      });
+    return this.#known(answer.id).state;
   }
 
   /** `failed`: why its work came to nothing for good. */
@@ -260,13 +280,14 @@ export class GroupQueueStore {
   #add(
     message: Pick<MessageRow, 'id' | 'thread' | 'text' | 'turn' | 'incident' | 'at' | 'priority'> & {
       from: string;
-      reply?: PersonMessage['reply'];
+      reply?: PersonMessage['reply'] | null;
       attachment?: string | null;
+      answers?: string | null;
     },
     state: MessageState,
     nowMs: number,
   ): void {
-    const { id, thread, from, text, turn, incident, at, priority, reply, attachment = null } = message;
+    const { id, thread, from, text, turn, incident, at, priority, reply } = message;
     this.#messages.add({
       id,
       thread,
@@ -279,7 +300,8 @@ export class GroupQueueStore {
       queued_at: nowMs,
       priority,
       reply: reply ? JSON.stringify(reply) : null,
-      attachment,
+      attachment: message.attachment ?? null,
+      answers: message.answers ?? null,
     });
   }
 
@@ -289,8 +311,9 @@ export class GroupQueueStore {
 
   /** To a person who waits, once, in the order of what happened. */
   #tell(id: string, notice: Notice, nowMs: number): void {
-    const { reply, round } = this.#known(id);
-    if (reply === null) return;
+    const { reply, round, answers } = this.#known(id);
+    // Nobody said an answer: of its way only a failure is worth telling.
+    if (reply === null || (answers !== null && notice.what !== 'parked')) return;
     const key = `tell:${id}:${notice.what}:${round}`;
     this.outbox.add({ key, kind: 'tell', lane: 'chat', body: JSON.stringify({ id, ...notice }) }, nowMs);
   }
@@ -300,11 +323,14 @@ export class GroupQueueStore {
     const row = this.row(id);
     if (row?.state !== 'active' && row?.state !== 'waiting') return;
     const isCanceled = row.canceled_by !== null;
-    const isParked = !isCanceled && failed !== null && row.reply !== null;
+    const isParked = !isCanceled && failed !== null && opensTask(row);
     const state = isCanceled ? 'canceled' : isParked ? 'parked' : 'done';
     this.#messages.set(id, { state, ended_at: at, reason: isCanceled ? row.reason : failed });
     if (isParked) this.#letter(row, { state: 'dead', tries: row.round, error: failed }, at);
-    for (const left of this.#steering.leftBy(id)) this.#toOwnTurn(left, at);
+    // Who canceled the work asks for no answers to it.
+    for (const left of this.#steering.leftBy(id))
+      if (isCanceled && left.answers !== null) this.#messages.set(left.id, { state: 'noted', ended_at: at });
+      else this.#toOwnTurn(left, at);
   }
 
   #park(row: MessageRow, error: string, nowMs: number): void {
@@ -323,7 +349,7 @@ export class GroupQueueStore {
     if (this.#messages.count('active') >= this.#maxConcurrent) return;
     for (const id of decideTurns(this.#messages.turns(), this.#maxConcurrent)) {
       const row = this.#known(id);
-      const incident = row.reply === null ? row.incident : taskIncidentOf(row);
+      const incident = opensTask(row) ? taskIncidentOf(row) : row.incident;
       this.#messages.set(id, { state: 'active', granted_at: nowMs, incident });
       this.outbox.add({ key: grantKey(row), kind: 'grant', lane: turnLane(id), body: id }, nowMs);
     }

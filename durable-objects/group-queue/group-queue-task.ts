@@ -8,5 +8,8 @@ export const taskIdOf = ({ id, round }: Pick<MessageRow, 'id' | 'round'>): strin
   round === 1 ? id : `${id}:${round}`;
 
 /** Known before the task is opened: its run may begin before we hear that it was. */
-export const taskIncidentOf = (message: Pick<MessageRow, 'id' | 'round'>): string =>
-  derivedId('inc', sha256Bytes(taskKey('chat', taskIdOf(message))));
+export const taskIncidentOf = (message: Pick<MessageRow, 'id' | 'round' | 'answers'>): string =>
+  derivedId('inc', sha256Bytes(taskKey(taskSourceOf(message), taskIdOf(message))));
+
+export const taskSourceOf = ({ answers }: Pick<MessageRow, 'answers'>): 'chat' | 'answer' =>
+  answers === null ? 'chat' : 'answer';

@@ -1,5 +1,11 @@
 import type { Env } from '../../workers/env.ts';
-import type { CancelAnswer, GroupMessage, GroupQueueRpc, PersonMessage } from '../rpc.ts';
+import type {
+  CancelAnswer,
+  DispatchAnswerMessage,
+  GroupMessage,
+  GroupQueueRpc,
+  PersonMessage,
+} from '../rpc.ts';
 import { memberOf } from '../run/run-request.ts';
 import { KeptObject } from '../shared/kept-object.ts';
 import { sqlOf } from '../shared/sql.ts';
@@ -49,6 +55,12 @@ export class GroupQueue extends KeptObject<EffectOutcome> implements GroupQueueR
     const chat = chatOf(this.env, this.#group);
     const show = chat !== null && !isSamePlace(chat, message.reply);
     return this.upkeep.startAfter(this.#store.say(message, show, Date.now()));
+  }
+
+  async answer(answer: DispatchAnswerMessage): Promise<MessageState> {
+    return this.upkeep.startAfter(
+      this.#store.answer(answer, chatOf(this.env, this.#group) !== null, Date.now()),
+    );
   }
 
   async endTurn(message: string, at: number, failed: string | null = null): Promise<void> {

@@ -60,6 +60,9 @@ export async function performEffect(env: Env, effect: Effect, context: EffectCon
       const outcome = await performAdminAction(env, effect.data.request, effect.data.action);
       return { event: { type: 'admin_action_done', data: outcome }, subjects: {} };
     }
+    case 'answer_dispatch':
+      await answerDispatch(env, effect.data, context);
+      return NOTHING;
     case 'end_turn':
       await groupQueueStub(env, effect.data.group).endTurn(
         effect.data.message,
@@ -146,6 +149,23 @@ async function enqueue(env: Env, data: DataOf<'post_message'>, context: EffectCo
     ...(priority === undefined ? {} : { priority }),
     ...(forPerson === undefined ? {} : { forPerson }),
     ...(isShown === undefined ? {} : { isShown }),
+    at: Date.now(),
+  });
+}
+
+async function answerDispatch(
+  env: Env,
+  { message, group, run, incident, from, outcome, asked, text }: DataOf<'answer_dispatch'>,
+  context: EffectContext,
+): Promise<void> {
+  await groupQueueStub(env, group).answer({
+    id: message,
+    parent: { run, incident },
+    from,
+    incident: context.incident,
+    outcome,
+    asked: await resolve(env, asked, context, (raw) => raw),
+    text: await resolve(env, text, context, (raw) => raw),
     at: Date.now(),
   });
 }

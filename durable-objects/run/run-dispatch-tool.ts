@@ -36,7 +36,7 @@ export function dispatchTool({ env, spec, leftMicroUsd, dispatch }: DispatchDeps
   return {
     name: 'dispatch',
     description:
-      'Has another group do something, as a task of its own in its own queue. Its budget is taken from yours. Its answer goes to its own chat, not to you.',
+      'Has another group do something, as a task of its own in its own queue. Its budget is taken from yours. What comes of it reaches you while you work, or, when you have concluded before, as a task of its own: do not wait for it.',
     inputSchema: {
       type: 'object',
       properties: {
@@ -62,9 +62,10 @@ export function dispatchTool({ env, spec, leftMicroUsd, dispatch }: DispatchDeps
       const answer = dispatch({ key, group, budgetMicroUsd: budget });
       if (!answer.allowed) return refused(answer.code, answer.reason);
       const subjects = new SubjectCollector();
+      // By its incident: a task that is tried again with another run dispatches nothing twice.
       const opened = await openTask(
         env,
-        `${spec.run}:${key}`,
+        `${spec.incident}:${spec.episode}:${key}`,
         {
           source: 'dispatch',
           group,

@@ -178,6 +178,7 @@ function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason:
       kind: 'end_firing',
       data: { outcome: outcomeOf(draft.state), note: clip(reason, 300) },
     });
+  answerDispatch(draft, reason);
   if (status === 'aborted') return;
   const told = draft.context.id('msg', 'task:end');
   const { report } = draft.state;
@@ -200,6 +201,26 @@ function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason:
         buttons: [],
       },
     });
+}
+
+/** Whoever dispatched it hears what came of it, whatever that is, once. An answer is no dispatch: it has none. */
+function answerDispatch({ state, context, effects }: Draft, reason: string): void {
+  const { request, status, report } = state;
+  if (request?.source !== 'dispatch' || request.parent === null) return;
+  const failed = status === 'aborted' ? 'canceled' : 'failed';
+  effects.push({
+    kind: 'answer_dispatch',
+    data: {
+      message: context.id('msg', 'task:answer'),
+      group: request.from,
+      run: request.parent,
+      incident: request.thread,
+      from: request.group,
+      outcome: report?.outcome ?? failed,
+      asked: request.text,
+      text: report?.answer ?? reason,
+    },
+  });
 }
 
 function outcomeOf({ status, report }: TaskState): 'done' | 'nothing' | 'failed' {

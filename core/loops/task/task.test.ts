@@ -140,6 +140,34 @@ describe('a task', () => {
     expect(kinds(play([requested(), turn, finished(1)]).last)).not.toContain('end_firing');
   });
 
+  test('that was dispatched answers who dispatched it, once, however it ends', () => {
+    const dispatched = requested({
+      source: 'dispatch',
+      from: 'team',
+      thread: 'inc_team',
+      parent: 'run_team',
+    });
+    const answers = (...events: TaskEvent[]) =>
+      play([dispatched, ...events, finished(1)]).all.flatMap(({ effects }) =>
+        effects.flatMap(({ kind, data }) => (kind === 'answer_dispatch' ? [data] : [])),
+      );
+    const canceled: TaskEvent = { type: 'task_canceled', data: { by: null, reason: 'not needed' } };
+    expect(answers(turn, finished(1))).toMatchObject([
+      {
+        group: 'team',
+        run: 'run_team',
+        incident: 'inc_team',
+        from: 'sam',
+        outcome: 'done',
+        text: 'All <well>',
+      },
+    ]);
+    expect(answers(turn, failed(1, 'budget'))).toMatchObject([{ outcome: 'failed' }]);
+    expect(answers(canceled)).toMatchObject([{ outcome: 'canceled', text: 'not needed' }]);
+    const conclusion = requested({ source: 'answer', parent: 'run_team' });
+    expect(kinds(play([conclusion, turn, finished(1)]).last)).not.toContain('answer_dispatch');
+  });
+
   test('that is canceled has its run canceled and its turn ended', () => {
     const { state, last } = play([
       requested(),

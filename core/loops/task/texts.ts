@@ -7,7 +7,7 @@ const DATA_NOT_ORDERS =
 
 /** What the agent is asked. */
 export function taskPrompt({ source, from, text, attachment }: TaskRequest): string {
-  const asker = source === 'schedule' ? 'the schedule' : plain(from, 100);
+  const asker = source === 'schedule' ? 'the schedule' : source === 'answer' ? 'Dogwatch' : plain(from, 100);
   const data =
     attachment === null
       ? ''
