@@ -283,15 +283,10 @@ export class InboxStore {
   }
 
   #transaction<T>(work: () => T): T {
-    try {
-      return this.#sql.transaction(() => {
-        const result = work();
-        this.#changed();
-        return result;
-      });
-    } catch (error) {
-      this.journal.forget();
-      throw error;
-    }
+    return this.journal.transaction(() => {
+      const result = work();
+      this.#changed();
+      return result;
+    });
   }
 }

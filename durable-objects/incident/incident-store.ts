@@ -341,12 +341,11 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
   #transaction(work: () => void): void {
     const before = this.#state;
     try {
-      this.#sql.transaction(() => {
+      this.journal.transaction(() => {
         work();
         this.#deps.changed();
       });
     } catch (error) {
-      this.journal.forget();
       this.#state = before;
       throw error;
     }

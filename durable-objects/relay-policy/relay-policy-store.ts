@@ -206,14 +206,9 @@ export class RelayPolicyStore {
   }
 
   #change(work: () => void): void {
-    try {
-      this.#sql.transaction(() => {
-        work();
-        this.#changed();
-      });
-    } catch (error) {
-      this.journal.forget();
-      throw error;
-    }
+    this.journal.transaction(() => {
+      work();
+      this.#changed();
+    });
   }
 }

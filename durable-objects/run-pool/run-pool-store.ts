@@ -325,16 +325,11 @@ export class RunPoolStore {
   }
 
   #change<T>(work: () => T): T {
-    try {
-      return this.#sql.transaction(() => {
-        const result = work();
-        this.#changed();
-        return result;
-      });
-    } catch (error) {
-      this.journal.forget();
-      throw error;
-    }
+    return this.journal.transaction(() => {
+      const result = work();
+      this.#changed();
+      return result;
+    });
   }
 }
 

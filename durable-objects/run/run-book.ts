@@ -58,7 +58,7 @@ export class RunBook {
       });
     } catch (error) {
       this.#record = null;
-      this.#journal?.forget();
+      this.#journal = null;
       throw error;
     }
   }

@@ -338,16 +338,11 @@ export class SchedulerStore {
   }
 
   #transaction<T>(work: () => T): T {
-    try {
-      return this.#sql.transaction(() => {
-        const result = work();
-        this.#projectTimer();
-        this.#changed();
-        return result;
-      });
-    } catch (error) {
-      this.journal.forget();
-      throw error;
-    }
+    return this.journal.transaction(() => {
+      const result = work();
+      this.#projectTimer();
+      this.#changed();
+      return result;
+    });
   }
 }

@@ -48,7 +48,17 @@ export class Journal {
     this.chain = chain;
   }
 
-  /** Must run inside a transaction of the caller, who calls `forget` when that fails. */
+  /** Everything inside is written, or nothing, and then nothing of it is remembered either. Must not await. */
+  transaction<T>(work: () => T): T {
+    try {
+      return this.#sql.transaction(work);
+    } catch (error) {
+      this.#head = null;
+      throw error;
+    }
+  }
+
+  /** Must run inside `transaction`. */
   append(entry: Omit<Entry, 'seq'>): JournalLine {
     const { seq: last, hash: prev } = this.head();
     const seq = last + 1;
@@ -74,11 +84,6 @@ export class Journal {
       'SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1',
     )[0] ?? { seq: 0, hash: GENESIS };
     return this.#head;
-  }
-
-  /** Drops what is remembered of the head, after a transaction was rolled back. */
-  forget(): void {
-    this.#head = null;
   }
 
   lines(afterSeq = 0): JournalLine[] {

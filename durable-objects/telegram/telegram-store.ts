@@ -289,14 +289,9 @@ export class TelegramStore {
   }
 
   #transaction(work: () => void): void {
-    try {
-      this.#sql.transaction(() => {
-        work();
-        this.#changed();
-      });
-    } catch (error) {
-      this.#journal.forget();
-      throw error;
-    }
+    this.#journal.transaction(() => {
+      work();
+      this.#changed();
+    });
   }
 }
