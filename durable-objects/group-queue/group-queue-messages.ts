@@ -116,9 +116,8 @@ export class GroupMessages {
   /** Newest first; `before` is the cursor of the page before. */
   page(before: number | null, limit: number): StoredMessage[] {
     const rows = this.#sql.all<MessageRow>(
-      'SELECT * FROM messages WHERE n < ? ORDER BY n DESC LIMIT ?',
+      `SELECT * FROM messages WHERE n < ? ORDER BY n DESC LIMIT ${limit}`,
       before ?? Number.MAX_SAFE_INTEGER,
-      limit,
     );
     const line = rows.some(({ state }) => state === 'waiting') ? lineUp(this.turns()) : [];
     const places = new Map(line.map((id, index) => [id, index + 1]));

@@ -58,8 +58,7 @@ export class PoolGovernors {
   /** Those that may go now, in their order; they are the pool's from here on. */
   letGo(nowMs: number): Asked[] {
     const rows = this.#sql.all<{ run: string; request: string }>(
-      'SELECT run, request FROM held_back ORDER BY n LIMIT ?',
-      DISPATCHES_PER_DAY,
+      `SELECT run, request FROM held_back ORDER BY n LIMIT ${DISPATCHES_PER_DAY}`,
     );
     const going = rows.filter(({ run }) => this.admit(run, nowMs));
     for (const { run } of going) this.remove(run);

@@ -111,7 +111,7 @@ export class WaitingRuns {
 
   /** The oldest, up to what is shown. */
   list(): Waiting[] {
-    return this.#sql.all<WaitingRow>('SELECT * FROM waiting ORDER BY n LIMIT ?', MAX_SHOWN).map(waitingOf);
+    return this.#sql.all<WaitingRow>(`SELECT * FROM waiting ORDER BY n LIMIT ${MAX_SHOWN}`).map(waitingOf);
   }
 
   #first(sort: Pick<WaitingRow, 'agent_group' | 'kind' | 'priority' | 'for_person'>): Waiting | null {

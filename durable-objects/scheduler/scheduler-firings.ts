@@ -49,9 +49,8 @@ export class Firings {
   /** Newest first. */
   of(schedule: string, limit: number): FiringRow[] {
     return this.#sql.all<FiringRow>(
-      'SELECT * FROM firings WHERE schedule = ? ORDER BY n DESC LIMIT ?',
+      `SELECT * FROM firings WHERE schedule = ? ORDER BY n DESC LIMIT ${limit}`,
       schedule,
-      limit,
     );
   }
 
@@ -238,9 +237,8 @@ export class Firings {
   /** Due times never come up again; what somebody asked for under a key might be repeated. */
   #prune(schedule: string, nowMs: number): void {
     const [oldest] = this.#sql.all<{ n: number }>(
-      'SELECT n FROM firings WHERE schedule = ? ORDER BY n DESC LIMIT 1 OFFSET ?',
+      `SELECT n FROM firings WHERE schedule = ? ORDER BY n DESC LIMIT 1 OFFSET ${KEPT_FIRINGS}`,
       schedule,
-      KEPT_FIRINGS,
     );
     if (oldest === undefined) return;
     this.#sql.run(

@@ -74,9 +74,8 @@ export class Outbox {
         `SELECT * FROM outbox AS o WHERE state = 'pending' AND next_at <= ?
          AND (lane IS NULL OR NOT EXISTS (
            SELECT 1 FROM outbox AS p WHERE p.lane = o.lane AND p.state = 'pending' AND p.n < o.n))
-         ORDER BY next_at, n LIMIT ?`,
+         ORDER BY next_at, n LIMIT ${limit}`,
         nowMs,
-        limit,
       )
       .map(itemOf);
   }
@@ -129,7 +128,7 @@ export class Outbox {
 
   /** Whether more than `limit` items wait. */
   hasMoreThan(limit: number): boolean {
-    return this.#sql.all(`SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1 OFFSET ?`, limit).length > 0;
+    return this.#sql.all(`SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1 OFFSET ${limit}`).length > 0;
   }
 
   items(): OutboxItem[] {
@@ -142,8 +141,7 @@ export class Outbox {
       `SELECT key, next_at FROM outbox AS o WHERE state = 'pending'
        AND (lane IS NULL OR NOT EXISTS (
          SELECT 1 FROM outbox AS p WHERE p.lane = o.lane AND p.state = 'pending' AND p.n < o.n))
-       ORDER BY next_at LIMIT ?`,
-      except.size + 1,
+       ORDER BY next_at LIMIT ${except.size + 1}`,
     ))
       if (!except.has(row.key)) return row.next_at;
     return null;

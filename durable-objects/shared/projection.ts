@@ -47,9 +47,8 @@ export class ProjectionQueue {
    */
   next(limit: number): { n: number; projection: Projection }[] {
     const rows = this.#sql.all<{ n: number; body: string; tries: number }>(
-      'SELECT n, body, tries FROM projection WHERE tries < ? ORDER BY n LIMIT ?',
+      `SELECT n, body, tries FROM projection WHERE tries < ? ORDER BY n LIMIT ${limit}`,
       REFUSED,
-      limit,
     );
     const [head, second] = rows;
     const isSuspect = head !== undefined && second !== undefined && head.tries >= SUSPECT_TRIES;

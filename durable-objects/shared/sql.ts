@@ -1,6 +1,7 @@
 /**
  * The little of SQLite that the stores use. The same store code runs over a Durable Object's storage and,
- * in tests and simulation, over node:sqlite.
+ * in tests and simulation, over node:sqlite. A LIMIT or OFFSET is written into the query as a number of ours: one
+ * that is bound makes SQLite plan the whole statement anew each time (50 µs instead of 0.3 for the outbox's).
  */
 export type SqlValue = string | number | null | ArrayBuffer;
 export type SqlRow = Record<string, SqlValue>;

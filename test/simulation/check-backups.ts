@@ -1,10 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { hasTable } from './checks.ts';
-import type { ObjectState, Row } from './objects.ts';
+import type { Row, Value } from './database.ts';
+import type { ObjectState } from './objects.ts';
 import { D1 } from './storage.ts';
 import type { World } from './world.ts';
-
-type Value = string | number | null;
 
 /** What reads backups: the Worker's own code, loaded with the product. */
 export interface BackupReader {
@@ -58,8 +57,8 @@ export async function checkBackups(world: World, reader: BackupReader): Promise<
       if (!isUntouched(state)) world.violate(`${state.title} has no backup`);
       continue;
     }
-    for (const table of tablesOf(state.database)) {
-      const [was, is] = [state.database, fresh].map((database) => allOf(database, table));
+    for (const table of tablesOf(state.database.sqlite)) {
+      const [was, is] = [state.database.sqlite, fresh].map((database) => allOf(database, table));
       if (was !== is) world.violate(`${state.title}: ${table} comes back as ${is} instead of ${was}`);
     }
     for (let after: unknown = null; ; ) {
@@ -91,7 +90,7 @@ function emptyLike({ database }: ObjectState): DatabaseSync {
   fresh.exec('CREATE TABLE _backup (paused INTEGER)');
   fresh.exec('CREATE TABLE _migrations (n INTEGER PRIMARY KEY, statement TEXT NOT NULL)');
   const add = fresh.prepare('INSERT INTO _migrations (n, statement) VALUES (?, ?)');
-  for (const { n, statement } of database.prepare('SELECT n, statement FROM _migrations').all()) {
+  for (const { n, statement } of database.sqlite.prepare('SELECT n, statement FROM _migrations').all()) {
     fresh.exec(String(statement));
     add.run(Number(n), String(statement));
   }

@@ -1,4 +1,5 @@
-import type { ObjectState, Row } from './objects.ts';
+import type { Row } from './database.ts';
+import type { ObjectState } from './objects.ts';
 import { withoutRemark } from './telegram.ts';
 import type { World } from './world.ts';
 

@@ -1,11 +1,9 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Clock, Event } from './clock.ts';
+import { Database, type Row, type Value } from './database.ts';
 import type { Faults } from './faults.ts';
 import { currentLife, Died, Life, within } from './life.ts';
 import type { Random } from './random.ts';
 
-type Value = string | number | null | Uint8Array;
-export type Row = Record<string, Value>;
 type Method = (...told: unknown[]) => Promise<unknown>;
 
 interface Instance {
@@ -26,18 +24,13 @@ export interface ObjectsDeps {
 }
 
 const ALARM_RETRIES = 6;
-const WRITES = /^\s*(?:INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|REPLACE)/i;
-/** Longer answers are read again. */
-const MAX_KNOWN_ROWS = 20;
 
 /** One object: its SQLite and its alarm outlive every instance of its class. */
 export class ObjectState {
   readonly binding: string;
   readonly name: string;
   readonly skewMs: number;
-  readonly database = new DatabaseSync(':memory:');
-  readonly #statements = new Map<string, { statement: StatementSync; writes: boolean }>();
-  readonly #known = new Map<string, Row[]>();
+  readonly database = new Database();
   readonly #objects: Objects;
   instance: Instance | null = null;
   alarmAt: number | null = null;
@@ -58,35 +51,7 @@ export class ObjectState {
 
   /** For checks: what is kept, past any instance. */
   rows(query: string, ...bindings: Value[]): Row[] {
-    return this.#prepared(query).statement.all(...bindings) as Row[];
-  }
-
-  #prepared(query: string) {
-    let known = this.#statements.get(query);
-    if (!known) {
-      known = { statement: this.database.prepare(query), writes: WRITES.test(query) };
-      this.#statements.set(query, known);
-    }
-    return known;
-  }
-
-  #write(statement: StatementSync, bindings: Value[]): Row[] {
-    this.#known.clear();
-    return statement.all(...bindings) as Row[];
-  }
-
-  /** Objects ask the same again and again; between two writes the answer is the same. */
-  #read(query: string, statement: StatementSync, bindings: Value[]): Row[] {
-    const name = bindings.length === 0 ? query : `${query}\0${bindings.join('\0')}`;
-    const known = this.#known.get(name);
-    if (known !== undefined) return known.map((row) => ({ ...row }));
-    const rows = statement.all(...bindings) as Row[];
-    if (rows.length <= MAX_KNOWN_ROWS)
-      this.#known.set(
-        name,
-        rows.map((row) => ({ ...row })),
-      );
-    return rows;
+    return this.database.all(query, bindings);
   }
 
   setAlarm(at: number | null, tries = 0): void {
@@ -149,14 +114,13 @@ export class ObjectState {
     };
     const exec = (query: string, ...bindings: Value[]) => {
       guard();
-      const { statement, writes } = this.#prepared(query);
-      if (writes && this.#objects.crashesNow()) {
+      if (this.database.isWrite(query) && this.#objects.crashesNow()) {
         this.kill(
           `at a write${this.#depth > 0 ? ' inside a transaction' : ''}: ${query.trim().slice(0, 50)}`,
         );
         throw new Died(this.title);
       }
-      const rows = writes ? this.#write(statement, bindings) : this.#read(query, statement, bindings);
+      const rows = this.database.all(query, bindings);
       return { toArray: () => rows };
     };
     const context = {
@@ -167,16 +131,15 @@ export class ObjectState {
           guard();
           const alarmBefore = this.alarmAt;
           const point = `s${this.#depth}`;
-          this.database.exec(`SAVEPOINT ${point}`);
+          this.database.sqlite.exec(`SAVEPOINT ${point}`);
           this.#depth += 1;
           try {
             const result = work();
             guard();
-            this.database.exec(`RELEASE ${point}`);
+            this.database.sqlite.exec(`RELEASE ${point}`);
             return result;
           } catch (error) {
-            this.database.exec(`ROLLBACK TO ${point}; RELEASE ${point}`);
-            this.#known.clear();
+            this.database.rollBackTo(point);
             if (this.alarmAt !== alarmBefore) this.setAlarm(alarmBefore);
             throw error;
           } finally {

@@ -1,7 +1,8 @@
 import { nextDues } from '../../core/schedules/due.ts';
 import { calendarOf } from '../../workers/schedules/calendar.ts';
 import { hasTable } from './checks.ts';
-import type { ObjectState, Row } from './objects.ts';
+import type { Row } from './database.ts';
+import type { ObjectState } from './objects.ts';
 import type { World } from './world.ts';
 
 const MINUTE = 60_000;

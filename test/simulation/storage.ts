@@ -2,12 +2,11 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Clock } from './clock.ts';
+import type { Row, Value } from './database.ts';
 import type { Faults } from './faults.ts';
 import { currentLife } from './life.ts';
-import type { Objects, Row } from './objects.ts';
+import type { Objects } from './objects.ts';
 import type { Random } from './random.ts';
-
-type Value = string | number | null;
 
 const MIGRATIONS = new URL('../../migrations/', import.meta.url);
 const migrationSql = readdirSync(MIGRATIONS)
