@@ -152,14 +152,22 @@ export interface RunPoolRpc extends KeptRpc {
     budgetMicroUsd: number;
     priority?: Priority;
     forPerson?: boolean;
-    /** Another run dispatched it: so many start in a day, the rest waits for the next. */
-    isDispatched?: boolean;
     at: number;
   }): Promise<
     | { status: 'granted'; fence: number; runner: string | null }
     | { status: 'queued'; position: number }
     | { status: 'refused'; code: BudgetCode; reason: string }
   >;
+  /**
+   * Counts a dispatched task, once by its incident: so many begin in a UTC day, the rest later, in their order.
+   * Answers until when it is to wait; null: it need not.
+   */
+  admitDispatch(task: {
+    incident: string;
+    group: string;
+    priority: Priority;
+    forPerson: boolean;
+  }): Promise<number | null>;
   /** `spent`: micro-dollars of the whole run so far, by UTC day (`2026-11-21`). */
   release(run: string, fence: number | null, spent: Record<string, number>): Promise<void>;
   /** As in `release`, while the run goes on and after its end. */

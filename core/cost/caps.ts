@@ -109,4 +109,7 @@ const wayOut = ({ cap }: CapUse): string =>
 export const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 export const monthOfDay = (day: string): string => day.slice(0, 7);
 /** When the UTC day is over. */
+/** When a UTC day begins. */
+export const startOfDay = (day: string): number => Date.parse(`${day}T00:00:00Z`);
+
 export const nextDayAt = (atMs: number): number => (Math.floor(atMs / 86_400_000) + 1) * 86_400_000;

@@ -1,3 +1,5 @@
+import { dayOf, nextDayAt } from '../cost/caps.ts';
+
 /** Row C8. A session may dispatch so many runs, and is warned on the way. */
 export const MAX_DISPATCHES = 8;
 export const WARN_DISPATCHES_AT = 5;
@@ -22,8 +24,15 @@ export function decideDispatch(before: number): DispatchDecision {
   return { allowed: true, warning };
 }
 
-/** Dispatched runs that may start in one UTC day; the rest waits for the next one. */
+/** Dispatched tasks that may begin in one UTC day; the rest waits for the next day that has room. */
 export const DISPATCHES_PER_DAY = 10;
+
+/** The UTC day in which a dispatched task may begin. `dispatchedOn`: how many are to begin on a day already. */
+export function chooseDispatchDay(dispatchedOn: (day: string) => number, nowMs: number): string {
+  let at = nowMs;
+  while (dispatchedOn(dayOf(at)) >= DISPATCHES_PER_DAY) at = nextDayAt(at);
+  return dayOf(at);
+}
 
 /** So many runs that start in so short a time, whatever starts them, are something to know of. */
 export const BURST_STARTS = 12;

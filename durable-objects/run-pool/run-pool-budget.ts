@@ -36,9 +36,13 @@ export class PoolBudget {
     const { spending, leases } = this.#deps;
     const caps = this.#deps.caps();
     if ('problem' in caps) return { kind: 'refuse', code: 'budget_settings', reason: caps.problem };
-    const isUrgent = (run.forPerson || run.priority === 0) && spending.override(nowMs) !== null;
     const uses = spending.uses(run.group, caps, leases.held(), nowMs);
-    return decideReservation(run.budgetMicroUsd, isUrgent, uses);
+    return decideReservation(run.budgetMicroUsd, this.isPassing(run, nowMs), uses);
+  }
+
+  /** Urgent work under an override. */
+  isPassing({ forPerson, priority }: Pick<Waiting, 'forPerson' | 'priority'>, nowMs: number): boolean {
+    return (forPerson || priority === 0) && this.#deps.spending.override(nowMs) !== null;
   }
 
   /** Books what is new in a run's totals; a cap may be reached by it. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ask, told, withPool } from '../test/pool.ts';
+import { ask, withPool } from '../test/pool.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -26,38 +26,49 @@ describe('a burst of runs', () => {
     }));
 });
 
-describe('dispatched runs', () => {
-  const dispatched = (run: string) => ({ ...ask(run, 'light'), isDispatched: true });
+describe('dispatched tasks', () => {
+  const dispatched = (incident: string, change = {}) => ({
+    incident,
+    group: 'sam',
+    priority: 2 as const,
+    forPerson: false,
+    ...change,
+  });
+  const NOON = 10 * DAY + DAY / 2;
 
-  test('start ten times a UTC day; the rest waits, visible, and goes in its order on the next day', () =>
+  test('begin ten times a UTC day, each counted once; the rest waits, visible, for the next day with room', () =>
     withPool(many, (pool) => {
-      const noon = 10 * DAY + DAY / 2;
-      for (let n = 1; n <= 10; n++)
-        expect(pool.lease(dispatched(`d${n}`), noon + n * 10 * MINUTE).status).toBe('granted');
-      const late = noon + 200 * MINUTE;
-      expect(pool.lease(dispatched('d11'), late)).toEqual({ status: 'queued', position: 1 });
-      expect(pool.lease(dispatched('d12'), late)).toEqual({ status: 'queued', position: 2 });
-      expect(pool.lease(dispatched('d11'), late)).toEqual({ status: 'queued', position: 1 });
-      expect(pool.lease(ask('own', 'light'), late).status).toBe('granted');
-      expect(pool.status(late).heldBack.map(({ run }) => run)).toEqual(['d11', 'd12']);
-      expect(alerts(pool)).toEqual(['10 dispatched runs have started today; 1 wait for the next UTC day.']);
-      expect(pool.nextTimerAt(late)).toBeLessThanOrEqual(11 * DAY);
-      pool.expire(11 * DAY - 1);
-      expect(pool.leaseOf('d11')).toBeNull();
-      pool.expire(11 * DAY);
-      expect(pool.leaseOf('d11')).not.toBeNull();
-      expect(pool.leaseOf('d12')).not.toBeNull();
-      expect(told(pool, 'granted').length).toBe(2);
-      expect(pool.status(11 * DAY).heldBack).toEqual([]);
+      for (let n = 1; n <= 10; n++) expect(pool.admitDispatch(dispatched(`d${n}`), NOON + n)).toBeNull();
+      expect(pool.admitDispatch(dispatched('d1'), NOON + 20), 'tried again').toBeNull();
+      for (let n = 11; n <= 20; n++) expect(pool.admitDispatch(dispatched(`d${n}`), NOON + n)).toBe(11 * DAY);
+      expect(pool.admitDispatch(dispatched('d21'), NOON + 21)).toBe(12 * DAY);
+      expect(pool.admitDispatch(dispatched('d11'), NOON + 22), 'asked again').toBe(11 * DAY);
+      expect(pool.status(NOON + 30).heldBack).toHaveLength(11);
+      expect(pool.status(NOON + 30).heldBack[0]).toEqual({
+        incident: 'd11',
+        group: 'sam',
+        since: NOON + 11,
+        until: 11 * DAY,
+      });
+      expect(alerts(pool), 'told once').toEqual([expect.stringContaining('held back until tomorrow')]);
+      expect(pool.journal.lines().filter(({ type }) => type === 'dispatch_held_back')).toHaveLength(11);
     }));
 
-  test('that nobody wants any more wait no longer, and one that goes on counts once', () =>
+  test('of a later day stand behind those that were held back', () =>
     withPool(many, (pool) => {
-      for (let n = 1; n <= 10; n++) pool.lease(dispatched(`d${n}`), n);
-      pool.release('d1', 1, {}, 11);
-      expect(pool.lease(dispatched('d1'), 12).status).toBe('granted');
-      pool.lease(dispatched('d11'), 13);
-      pool.release('d11', 0, {}, 14);
-      expect(pool.status(15).heldBack).toEqual([]);
+      for (let n = 1; n <= 20; n++) pool.admitDispatch(dispatched(`d${n}`), NOON + n);
+      expect(pool.admitDispatch(dispatched('d11'), 11 * DAY)).toBeNull();
+      expect(pool.admitDispatch(dispatched('new'), 11 * DAY)).toBe(12 * DAY);
+      expect(pool.status(11 * DAY).heldBack.map(({ incident }) => incident)).toEqual(['new']);
+    }));
+
+  test('that are urgent pass under the override', () =>
+    withPool(many, (pool) => {
+      for (let n = 1; n <= 10; n++) pool.admitDispatch(dispatched(`d${n}`), NOON);
+      pool.setOverride(true, 'operator', NOON);
+      expect(pool.admitDispatch(dispatched('for-a-person', { forPerson: true }), NOON)).toBeNull();
+      expect(pool.admitDispatch(dispatched('other'), NOON)).toBe(11 * DAY);
+      pool.setOverride(false, 'operator', NOON);
+      expect(pool.admitDispatch(dispatched('for-a-person', { forPerson: true }), NOON)).toBeNull();
     }));
 });

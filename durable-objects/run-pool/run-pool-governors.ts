@@ -1,18 +1,19 @@
-import { dayOf } from '../../core/cost/caps.ts';
-import { BURST_WINDOW_MS, DISPATCHES_PER_DAY, decideBurst } from '../../core/governors/dispatch.ts';
+import { dayOf, startOfDay } from '../../core/cost/caps.ts';
+import { BURST_WINDOW_MS, chooseDispatchDay, decideBurst } from '../../core/governors/dispatch.ts';
 import type { Sql } from '../shared/sql.ts';
-import type { Waiting } from './run-pool-waiting.ts';
 
-type Asked = Omit<Waiting, 'n'>;
+/** Longer than a dispatch may be repeated. */
+const KEPT_MS = 7 * 86_400_000;
 
-/** What the operator sees of runs that wait for the next day. */
+/** What the operator sees of a dispatched task that waits for another day. */
 export interface HeldBack {
-  run: string;
+  incident: string;
   group: string;
   since: number;
+  until: number;
 }
 
-/** How often runs start: who is held back, and when that is worth telling. Works inside the pool's transactions. */
+/** How often runs and dispatched tasks begin: what is held back, what is worth telling. Works inside the pool's transactions. */
 export class PoolGovernors {
   readonly #sql: Sql;
 
@@ -31,55 +32,45 @@ export class PoolGovernors {
     return tell ? starts : null;
   }
 
-  /** Counts a dispatched run of this day; false when there were enough, and it is to wait. */
-  admit(run: string, nowMs: number): boolean {
-    const day = dayOf(nowMs);
-    if (this.#sql.all('SELECT 1 FROM dispatched WHERE run = ?', run).length > 0) return true;
-    if (this.dispatchedOn(day) >= DISPATCHES_PER_DAY) return false;
-    this.#sql.run('DELETE FROM dispatched WHERE day < ?', day);
-    this.#sql.run('INSERT INTO dispatched (run, day) VALUES (?, ?)', run, day);
-    return true;
+  /** The UTC day in which a dispatched task may begin, today in any case when it is passing; asked again, it keeps its day. */
+  admit(
+    { incident, group, isPassing }: { incident: string; group: string; isPassing: boolean },
+    nowMs: number,
+  ): { day: string; isNew: boolean } {
+    const known = this.#sql.all<{ day: string }>(
+      'SELECT day FROM dispatches WHERE incident = ?',
+      incident,
+    )[0];
+    if (known) return { day: known.day, isNew: false };
+    const day = isPassing ? dayOf(nowMs) : chooseDispatchDay((one) => this.dispatchedOn(one), nowMs);
+    this.#sql.run('DELETE FROM dispatches WHERE day < ?', dayOf(nowMs - KEPT_MS));
+    this.#sql.run(
+      'INSERT INTO dispatches (incident, agent_group, day, at) VALUES (?, ?, ?, ?)',
+      incident,
+      group,
+      day,
+      nowMs,
+    );
+    return { day, isNew: true };
   }
 
   dispatchedOn(day: string): number {
-    return this.#sql.all<{ c: number }>('SELECT count(*) AS c FROM dispatched WHERE day = ?', day)[0]?.c ?? 0;
+    return this.#sql.all<{ c: number }>('SELECT count(*) AS c FROM dispatches WHERE day = ?', day)[0]?.c ?? 0;
   }
 
-  /** Keeps it for another day; its place in that line. Asked again, it keeps its place. */
-  holdBack(asked: Asked): number {
-    this.#sql.run(
-      'INSERT INTO held_back (run, request) VALUES (?, ?) ON CONFLICT (run) DO NOTHING',
-      asked.run,
-      JSON.stringify(asked),
-    );
-    return this.heldBack().findIndex(({ run }) => run === asked.run) + 1;
-  }
-
-  /** Those that may go now, in their order; they are the pool's from here on. */
-  letGo(nowMs: number): Asked[] {
-    const rows = this.#sql.all<{ run: string; request: string }>(
-      `SELECT run, request FROM held_back ORDER BY n LIMIT ${DISPATCHES_PER_DAY}`,
-    );
-    const going = rows.filter(({ run }) => this.admit(run, nowMs));
-    for (const { run } of going) this.remove(run);
-    return going.map(({ request }) => JSON.parse(request) as Asked);
-  }
-
-  remove(run: string): void {
-    this.#sql.run('DELETE FROM held_back WHERE run = ?', run);
-  }
-
-  get hasHeldBack(): boolean {
-    return this.#sql.all('SELECT 1 FROM held_back LIMIT 1').length > 0;
-  }
-
-  heldBack(): HeldBack[] {
+  /** In the order in which they begin. */
+  heldBack(nowMs: number): HeldBack[] {
     return this.#sql
-      .all<{ request: string }>('SELECT request FROM held_back ORDER BY n')
-      .map(({ request }) => {
-        const { run, group, at } = JSON.parse(request) as Asked;
-        return { run, group, since: at };
-      });
+      .all<{ incident: string; agent_group: string; day: string; at: number }>(
+        'SELECT incident, agent_group, day, at FROM dispatches WHERE day > ? ORDER BY day, n',
+        dayOf(nowMs),
+      )
+      .map(({ incident, agent_group: group, day, at: since }) => ({
+        incident,
+        group,
+        since,
+        until: startOfDay(day),
+      }));
   }
 
   #starts(): number {

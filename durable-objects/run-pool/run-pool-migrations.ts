@@ -96,4 +96,22 @@ export const runPoolMigrations: readonly string[] = [
   'CREATE TABLE burst (one INTEGER PRIMARY KEY CHECK (one = 1), told INTEGER NOT NULL)',
   'CREATE TABLE dispatched (run TEXT PRIMARY KEY, day TEXT NOT NULL)',
   'CREATE TABLE held_back (n INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE, request TEXT NOT NULL)',
+  // Each dispatched task and the UTC day in which it may begin; what was held back as a run goes now.
+  `CREATE TABLE dispatches (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    incident TEXT NOT NULL UNIQUE,
+    agent_group TEXT NOT NULL,
+    day TEXT NOT NULL,
+    at INTEGER NOT NULL
+  )`,
+  'CREATE INDEX dispatches_day ON dispatches (day)',
+  `INSERT INTO dispatches (incident, agent_group, day, at) SELECT run, '', day, 0 FROM dispatched`,
+  `INSERT INTO waiting (run, agent_group, kind, budget_micro_usd, at, priority, for_person)
+   SELECT run, request ->> 'group', request ->> 'kind', request ->> 'budgetMicroUsd', request ->> 'at',
+     request ->> 'priority', request ->> 'forPerson' FROM held_back ORDER BY n`,
+  'DELETE FROM waiting_sizes',
+  `INSERT INTO waiting_sizes
+   SELECT agent_group, kind, priority, for_person, count(*) FROM waiting GROUP BY 1, 2, 3, 4`,
+  'DROP TABLE dispatched',
+  'DROP TABLE held_back',
 ];

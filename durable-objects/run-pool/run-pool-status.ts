@@ -37,7 +37,7 @@ export interface PoolStatus {
     reason: string | null;
   }[];
   waitingCount: number;
-  /** Dispatched runs beyond the cap of the day, in their order: they go when a UTC day begins. */
+  /** Dispatched tasks beyond the cap of the day, in the order in which they begin. */
   heldBack: HeldBack[];
   runners: {
     name: string;
@@ -94,7 +94,7 @@ export function poolStatus(
       ...obstacleOf(run),
     })),
     waitingCount: store.waiting.size,
-    heldBack: store.governors.heldBack(),
+    heldBack: store.governors.heldBack(nowMs),
     runners: seen.map((runner) => ({ ...runner, drained: drained.has(runner.name) })),
     unseenRunners: configured
       .filter((name) => !seen.some((runner) => runner.name === name))

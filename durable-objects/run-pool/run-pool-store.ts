@@ -1,5 +1,5 @@
 import { DEFAULT_PRIORITY } from '../../core/contracts/priority.ts';
-import { type BudgetCaps, dayOf, nextDayAt } from '../../core/cost/caps.ts';
+import { type BudgetCaps, dayOf, nextDayAt, startOfDay } from '../../core/cost/caps.ts';
 import { BURST_WINDOW_MS, DISPATCHES_PER_DAY } from '../../core/governors/dispatch.ts';
 import { chooseNext } from '../../core/pool/choose-next.ts';
 import { leaseExpiry, type PoolView } from '../../core/pool/slots.ts';
@@ -23,6 +23,7 @@ import { type Waiting, WaitingRuns } from './run-pool-waiting.ts';
 
 type LeaseRequest = Parameters<RunPoolRpc['lease']>[0];
 type LeaseAnswer = Awaited<ReturnType<RunPoolRpc['lease']>>;
+type DispatchedTask = Parameters<RunPoolRpc['admitDispatch']>[0];
 type Heartbeat = Parameters<RunPoolRpc['heartbeat']>[0];
 
 export interface PoolSettings {
@@ -91,7 +92,7 @@ export class RunPoolStore {
     const before = this.leases.get(request.run);
     if (before?.state === 'held') return { status: 'granted', fence: before.fence, runner: before.runner };
     const { run, group, kind, budgetMicroUsd } = request;
-    const { priority = DEFAULT_PRIORITY, forPerson = false, isDispatched = false } = request;
+    const { priority = DEFAULT_PRIORITY, forPerson = false } = request;
     return this.#change(() => {
       const asked = { run, group, kind, budgetMicroUsd, priority, forPerson, at: nowMs };
       const waited = this.waiting.get(run);
@@ -103,8 +104,6 @@ export class RunPoolStore {
           return { status: 'refused', code: verdict.code, reason: verdict.reason };
         }
         if (before === null) this.#noteStart(run, nowMs);
-        if (isDispatched && before === null && !this.governors.admit(run, nowMs))
-          return { status: 'queued', position: this.#holdBack(asked, nowMs) };
         this.waiting.add(asked);
       }
       const granted = this.#grantWaiting(nowMs);
@@ -118,6 +117,22 @@ export class RunPoolStore {
     });
   }
 
+  /** Until when a dispatched task is to wait; null: it begins now. The override lets urgent ones pass. */
+  admitDispatch({ incident, group, ...asker }: DispatchedTask, nowMs: number): number | null {
+    return this.#change(() => {
+      const isPassing = this.budget.isPassing(asker, nowMs);
+      const { day, isNew } = this.governors.admit({ incident, group, isPassing }, nowMs);
+      const until = startOfDay(day);
+      if (until <= nowMs) return null;
+      if (isNew) {
+        this.#audit('dispatch_held_back', { incident, group, until }, nowMs);
+        const text = `${DISPATCHES_PER_DAY} dispatched tasks have begun today (UTC). What agents dispatch from now on is held back until tomorrow: see status. P0 and people pass after: dogwatch budget override on.`;
+        this.#tellOperator(`dispatches:${dayOf(nowMs)}`, 'dispatch cap', text, nowMs);
+      }
+      return until;
+    });
+  }
+
   /**
    * Ends a lease; an older fence ends nothing. Null: the run is over, and with it whatever it holds, also a lease
    * of which it never heard. What was spent is booked in any case.
@@ -125,7 +140,6 @@ export class RunPoolStore {
   release(run: string, fence: number | null, spent: SpentByDay, nowMs: number): void {
     this.#change(() => {
       this.waiting.remove(run);
-      this.governors.remove(run);
       this.budget.book(run, spent, nowMs);
       const lease = this.leases.get(run);
       if (lease === null || lease.state === 'released') return;
@@ -216,9 +230,8 @@ export class RunPoolStore {
   /** What the clock asks for: lost leases, pauses that are over, a new day, a runner that fell silent. */
   expire(nowMs: number): void {
     const expired = this.leases.expired(nowMs);
-    if (expired.length === 0 && this.waiting.size === 0 && !this.governors.hasHeldBack) return;
+    if (expired.length === 0 && this.waiting.size === 0) return;
     this.#change(() => {
-      for (const asked of this.governors.letGo(nowMs)) this.waiting.add(asked);
       for (const { run, fence, runner } of expired) {
         this.leases.setState(run, 'lost');
         this.#audit('lease_lost', { run, fence, runner }, nowMs);
@@ -236,7 +249,6 @@ export class RunPoolStore {
         nextDayAt(nowMs),
         ...this.#sql.all<{ until: number }>('SELECT until FROM back_offs').map(({ until }) => until),
       );
-    if (this.governors.hasHeldBack) times.push(nextDayAt(nowMs));
     return times.length > 0 ? Math.min(...times) : null;
   }
 
@@ -302,15 +314,6 @@ export class RunPoolStore {
     this.#audit('burst', { starts, minutes: BURST_WINDOW_MS / 60_000 }, nowMs);
     const text = `${starts} agent runs were asked for within ${BURST_WINDOW_MS / 60_000} minutes. Nothing is refused: they wait in order. /stop holds all of them.`;
     this.#tellOperator(`burst:${nowMs}`, 'burst of runs', text, nowMs);
-  }
-
-  #holdBack(asked: Omit<Waiting, 'n'>, nowMs: number): number {
-    const position = this.governors.holdBack(asked);
-    const { run, group } = asked;
-    this.#audit('dispatch_held_back', { run, group, position }, nowMs);
-    const text = `${DISPATCHES_PER_DAY} dispatched runs have started today; ${position} wait for the next UTC day.`;
-    this.#tellOperator(`dispatches:${dayOf(nowMs)}`, 'dispatch cap', text, nowMs);
-    return position;
   }
 
   /** Once per key. */

@@ -77,6 +77,10 @@ export class RunPool extends KeptObject implements RunPoolRpc {
     return this.upkeep.startAfter(this.#store.lease(request, Date.now()));
   }
 
+  async admitDispatch(task: Parameters<RunPoolRpc['admitDispatch']>[0]): Promise<number | null> {
+    return this.upkeep.startAfter(this.#store.admitDispatch(task, Date.now()));
+  }
+
   async release(run: string, fence: number | null, spent: Record<string, number>): Promise<void> {
     return this.upkeep.startAfter(this.#store.release(run, fence, spent, Date.now()));
   }

@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import { DEFAULT_PRIORITY } from '../../core/contracts/priority.ts';
+import { DISPATCHES_PER_DAY } from '../../core/governors/dispatch.ts';
 import type { RunSpec } from '../../core/loops/effects.ts';
+import { taskKey } from '../../core/loops/task/key.ts';
 import { normaliseWords } from '../../core/relay/decide-relay.ts';
 import type { LightTool } from '../../workers/adapters/anthropic.ts';
 import type { Env } from '../../workers/env.ts';
+import { incidentIdOf } from '../../workers/routing/event-ids.ts';
 import { openTask } from '../../workers/routing/open-task.ts';
 import { SubjectCollector } from '../../workers/subjects.ts';
 import { sha256Hex } from '../shared/journal.ts';
+import { runPoolStub } from '../stubs.ts';
 import type { Child, DispatchAnswer } from './run-dispatches.ts';
 import { budgetMicroUsd, memberOf } from './run-request.ts';
 
@@ -61,11 +65,15 @@ export function dispatchTool({ env, spec, leftMicroUsd, dispatch }: DispatchDeps
       const key = sha256Hex(`${group}\n${normaliseWords(prompt)}`).slice(0, 32);
       const answer = dispatch({ key, group, budgetMicroUsd: budget });
       if (!answer.allowed) return refused(answer.code, answer.reason);
-      const subjects = new SubjectCollector();
       // By its incident: a task that is tried again with another run dispatches nothing twice.
+      const id = `${spec.incident}:${spec.episode}:${key}`;
+      const { priority = DEFAULT_PRIORITY, forPerson = false } = spec;
+      const incident = await incidentIdOf(taskKey('dispatch', id));
+      const heldUntil = await runPoolStub(env).admitDispatch({ incident, group, priority, forPerson });
+      const subjects = new SubjectCollector();
       const opened = await openTask(
         env,
-        `${spec.incident}:${spec.episode}:${key}`,
+        id,
         {
           source: 'dispatch',
           group,
@@ -74,11 +82,12 @@ export function dispatchTool({ env, spec, leftMicroUsd, dispatch }: DispatchDeps
           text: await subjects.token(prompt),
           attachment: null,
           thread: spec.incident,
-          priority: spec.priority ?? DEFAULT_PRIORITY,
-          forPerson: spec.forPerson ?? false,
+          priority,
+          forPerson,
           reply: null,
           isShown: false,
           schedule: null,
+          ...(heldUntil === null ? {} : { notBefore: heldUntil }),
           parent: spec.run,
           budgetMicroUsd: budget,
           workspace: null,
@@ -87,7 +96,11 @@ export function dispatchTool({ env, spec, leftMicroUsd, dispatch }: DispatchDeps
         Date.now(),
       );
       if (opened.status === 'unknown_group') return refused('dispatch_group', `there is no group ${group}`);
-      const said = `Dispatched to ${group} as ${opened.incident}, with $${(budget / 1_000_000).toFixed(2)}.`;
+      const wait =
+        heldUntil === null
+          ? ''
+          : ` It begins on ${new Date(heldUntil).toISOString()}, not before: ${DISPATCHES_PER_DAY} dispatched tasks begin in a UTC day. Say so to who asked.`;
+      const said = `Dispatched to ${group} as ${opened.incident}, with $${(budget / 1_000_000).toFixed(2)}.${wait}`;
       return { text: answer.warning === null ? said : `${said} ${answer.warning}`, isError: false };
     },
   };

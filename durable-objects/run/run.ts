@@ -233,7 +233,7 @@ export class Run extends KeptObject implements RunRpc {
   }
 
   async #askForLease(): Promise<void> {
-    const { run, group, kind, priority = DEFAULT_PRIORITY, forPerson = false, parent = null } = this.#spec();
+    const { run, group, kind, priority = DEFAULT_PRIORITY, forPerson = false } = this.#spec();
     const { record } = this.#store;
     if (record === null || record.status === 'ended') return;
     const budget = record.budgetMicroUsd ?? budgetMicroUsd(this.#member().agent);
@@ -244,7 +244,6 @@ export class Run extends KeptObject implements RunRpc {
       budgetMicroUsd: Math.max(1, budget - record.costMicroUsd),
       priority,
       forPerson,
-      isDispatched: parent !== null,
       at: Date.now(),
     });
     if (answer.status === 'granted') this.#onLease(answer);

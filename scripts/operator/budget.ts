@@ -16,7 +16,8 @@ interface Budget {
 }
 
 export const budget: Command = {
-  usage: 'budget [override on|off]   (P0 and people pass the 90% until the UTC day ends)',
+  usage:
+    'budget [override on|off]   (P0 and people pass the 90% and the dispatch cap until the UTC day ends)',
   async run(api, [word, state]) {
     if (word === undefined) return shown(await api.get<Budget>('/api/budget'));
     if (word !== 'override' || (state !== 'on' && state !== 'off'))

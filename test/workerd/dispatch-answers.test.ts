@@ -2,7 +2,7 @@ import { SELF } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import type { StoredMessage } from '../../durable-objects/group-queue/group-queue-rows.ts';
-import { groupQueueStub, incidentStub, runStub } from '../../durable-objects/stubs.ts';
+import { groupQueueStub, incidentStub, runPoolStub, runStub } from '../../durable-objects/stubs.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
 
@@ -91,10 +91,10 @@ const askTeam = (text: string) =>
     at: Date.now(),
   });
 
+const api = (path: string) =>
+  SELF.fetch(`https://dogwatch.test/api${path}`, { headers: { authorization: 'Bearer operator-token' } });
 async function teamMessages(): Promise<StoredMessage[]> {
-  const response = await SELF.fetch('https://dogwatch.test/api/groups/team/messages?limit=200', {
-    headers: { authorization: 'Bearer operator-token' },
-  });
+  const response = await api('/groups/team/messages?limit=200');
   return ((await response.json()) as { items: StoredMessage[] }).items;
 }
 /** The answer to what was dispatched with these words, once it has come this far. */
@@ -148,4 +148,22 @@ test('a session that goes on reads it with its next turn, and none begins for it
   expect((await answerTo('disk three', 'done')).steers).toBeNull();
   await until(async () => sent.some((text) => text.includes('Three is known.')), 20_000);
   expect(asked).toHaveLength(4);
+}, 60_000);
+
+test('beyond ten a day it is held back, and all who may wonder can see it; the operator is told once', async () => {
+  const pool = runPoolStub(env);
+  for (let n = 0; n < 12; n++)
+    await pool.admitDispatch({ incident: `inc_${n}`, group: 'ryan', priority: 2, forPerson: false });
+  does = (n) => (n === 1 ? dispatches('look at disk four') : reports('Tomorrow.'));
+  await askTeam('how is disk four?');
+  await until(async () => sent.some((text) => text.includes('Tomorrow.')), 20_000);
+  expect(JSON.stringify(asked[1]?.messages.at(-1))).toMatch(/It begins on \d{4}-\d\d-\d\dT00:00:00.000Z/);
+
+  const status = (await (await api('/status')).json()) as { heldBack: { incident: string; until: string }[] };
+  const mine = status.heldBack.find(({ incident }) => incident.length > 20);
+  expect(mine?.until).toMatch(/T00:00:00.000Z$/);
+  expect(await (await api(`/incidents/${mine?.incident}`)).json()).toMatchObject({ status: 'held' });
+  const { items } = (await (await api('/groups/sam/messages')).json()) as { items: StoredMessage[] };
+  expect(items.filter(({ text }) => text.startsWith('Held back until'))).toMatchObject([{ state: 'noted' }]);
+  expect(sent.filter((text) => text.includes('dispatch cap'))).toHaveLength(1);
 }, 60_000);

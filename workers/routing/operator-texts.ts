@@ -76,7 +76,7 @@ export function statusText(pool: Pool, open: number, nowMs: number): string {
   const lines = [
     pool.stopped ? '<b>Stopped.</b> /resume to go on.' : '<b>Running.</b>',
     `Open incidents: ${open}`,
-    `Agent sessions: ${pool.leases.length} of ${pool.slots}, ${pool.waitingCount} waiting${pool.heldBack.length > 0 ? `, ${pool.heldBack.length} held back until the next UTC day` : ''}`,
+    `Agent sessions: ${pool.leases.length} of ${pool.slots}, ${pool.waitingCount} waiting${pool.heldBack.length > 0 ? `; ${pool.heldBack.length} dispatched tasks held back until the next UTC day` : ''}`,
     ...pool.budget.caps.map(budgetLine),
   ];
   if (pool.budget.problem !== null) lines.push(`⚠️ Nothing new begins: ${html(pool.budget.problem, 200)}`);

@@ -8,7 +8,7 @@ import { evolve } from './evolve.ts';
 import type { TaskFact } from './facts.ts';
 import { MAX_RUN_LOSSES, NO_RETRY, WAIT_MS } from './policy.ts';
 import { isOpen, type TaskState, type TaskStatus } from './state.ts';
-import { answerText, failureText, taskPrompt } from './texts.ts';
+import { answerText, failureText, heldText, taskPrompt } from './texts.ts';
 
 /** Events may come doubled, late and out of order: each handler checks what it stands on. */
 export function decide(state: TaskState, event: TaskEvent, context: DecideContext): Decision<TaskFact> {
@@ -79,7 +79,26 @@ function onRequested(draft: Draft, request: TaskRequest): void {
   if (draft.state.request !== null) return draft.ignore('task_requested', 'it was asked for already');
   const message = request.turn ?? draft.context.id('msg', 'task');
   draft.record({ type: 'task_accepted', data: { request, message } });
-  if (request.turn !== undefined) return startRun(draft);
+  const { turn, notBefore = 0 } = request;
+  if (turn !== undefined) return startRun(draft);
+  if (notBefore > draft.context.nowMs) return hold(draft, request, notBefore);
+  askForTurn(draft);
+}
+
+/** What is held back has no place in the line yet, and takes none away. */
+function hold(draft: Draft, { group, thread }: TaskRequest, dueAt: number): void {
+  draft.record({ type: 'status_changed', data: { status: 'held', timer: { name: 'held', dueAt } } });
+  const message = draft.context.id('msg', 'task:held');
+  const text = heldText(draft.state, dueAt);
+  draft.effects.push({
+    kind: 'post_message',
+    data: { message, group, from: group, text, turn: false, thread },
+  });
+}
+
+function askForTurn(draft: Draft): void {
+  const { request, message } = draft.state;
+  if (request === null || message === null) throw new Error('a task without a request');
   draft.enter('queued', 'turn');
   const { group, from, text, thread, priority, forPerson, isShown } = request;
   draft.effects.push({
@@ -160,6 +179,7 @@ function onTimer(draft: Draft, { name, dueAt, stoppedMs = 0 }: SharedEventData<'
   const longer = longerBy(stoppedMs, timer, draft.context.nowMs);
   if (longer !== null)
     return draft.record({ type: 'status_changed', data: { status: draft.state.status, timer: longer } });
+  if (name === 'held') return askForTurn(draft);
   end(draft, 'escalated', name === 'turn' ? 'its turn never came' : 'its run did not end in time');
 }
 

@@ -33,6 +33,8 @@ export interface TaskRequest {
   /** The group's chat shows the request already. */
   isShown: boolean;
   schedule: string | null;
+  /** It asks for its turn then, epoch milliseconds; absent: at once. */
+  notBefore?: number;
   /** The run that dispatched it, or whose dispatch it concludes. */
   parent: string | null;
   budgetMicroUsd: number | null;

@@ -2,7 +2,7 @@ import type { TaskReport } from '../../contracts/results.ts';
 import type { Timer } from '../loop.ts';
 import type { TaskRequest } from './events.ts';
 
-export type TaskStatus = 'idle' | 'queued' | 'working' | 'resolved' | 'escalated' | 'aborted';
+export type TaskStatus = 'idle' | 'held' | 'queued' | 'working' | 'resolved' | 'escalated' | 'aborted';
 
 export const ENDED: readonly TaskStatus[] = ['idle', 'resolved', 'escalated', 'aborted'];
 

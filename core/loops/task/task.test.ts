@@ -140,6 +140,21 @@ describe('a task', () => {
     expect(kinds(play([requested(), turn, finished(1)]).last)).not.toContain('end_firing');
   });
 
+  test('that is held back says so, takes no place in the line before its time, and then goes its way', () => {
+    const held = requested({ source: 'dispatch', parent: 'run_team', notBefore: 5_000 });
+    const { state, last } = play([held]);
+    expect(state).toMatchObject({ status: 'held', timer: { name: 'held', dueAt: 5_000 } });
+    expect(last.effects).toMatchObject([
+      {
+        kind: 'post_message',
+        data: { turn: false, text: expect.stringContaining('Held back until 1970-01-01') },
+      },
+    ]);
+    const due: TaskEvent = { type: 'timer_fired', data: { name: 'held', dueAt: 5_000 } };
+    expect(play([held, due]).last.effects).toMatchObject([{ kind: 'post_message', data: { turn: true } }]);
+    expect(play([held, due, turn, finished(1)]).state.status).toBe('resolved');
+  });
+
   test('that was dispatched answers who dispatched it, once, however it ends', () => {
     const dispatched = requested({
       source: 'dispatch',

@@ -1,3 +1,4 @@
+import { DISPATCHES_PER_DAY } from '../../governors/dispatch.ts';
 import { html, plain } from '../../text/plain.ts';
 import type { TaskRequest } from './events.ts';
 import type { TaskState } from './state.ts';
@@ -26,6 +27,10 @@ export function answerText({ request, report }: TaskState): string {
   const mark = report?.outcome === 'blocked' ? '🚧' : '✅';
   return `${mark} <b>${html(request?.group ?? '', 40)}</b>: ${html(report?.answer ?? '', 3_000)}`;
 }
+
+/** Why a task does not begin yet, as plain text. */
+export const heldText = ({ request }: TaskState, untilMs: number): string =>
+  `Held back until ${new Date(untilMs).toISOString().slice(0, 16).replace('T', ' ')} UTC: “${plain(request?.title ?? '', 120)}”. ${DISPATCHES_PER_DAY} dispatched tasks begin in a day.`;
 
 /** Why a task came to nothing, as Telegram HTML. */
 export function failureText({ request, incident }: TaskState, detail: string): string {
