@@ -196,6 +196,8 @@ export interface RunPoolRpc extends KeptRpc {
   drain(runners: string[], drained: boolean, by: string): Promise<void>;
   /** Lets P0 and people pass the 90% of every cap until the UTC day ends; answers until when. */
   override(on: boolean, by: string): Promise<number | null>;
+  /** Puts a dead effect back into the outbox. */
+  retryEffect(key: string): Promise<boolean>;
   status(): Promise<PoolStatus>;
 }
 

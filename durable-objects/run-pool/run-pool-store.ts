@@ -14,6 +14,7 @@ import type { Sql } from '../shared/sql.ts';
 import { PoolBudget } from './run-pool-budget.ts';
 import { PoolGovernors } from './run-pool-governors.ts';
 import { type Lease, Leases } from './run-pool-leases.ts';
+import { poolLetter } from './run-pool-letters.ts';
 import { runPoolMigrations } from './run-pool-migrations.ts';
 import { Runners } from './run-pool-runners.ts';
 import { Spending, type SpentByDay } from './run-pool-spending.ts';
@@ -279,7 +280,18 @@ export class RunPoolStore {
   }
 
   fail(key: string, failure: Failure): void {
-    this.#change(() => this.outbox.fail(key, failure));
+    this.#change(() => {
+      if (this.outbox.fail(key, failure).kind === 'dead') this.#letter(key, 'dead', failure.nowMs);
+    });
+  }
+
+  /** Gives a dead effect its tries back; false when there is no such one. */
+  retry(key: string, nowMs: number): boolean {
+    return this.#change(() => {
+      if (!this.outbox.revive(key, nowMs)) return false;
+      this.#letter(key, 'replayed', nowMs);
+      return true;
+    });
   }
 
   /** Whatever can go now goes, one after the other. */
@@ -320,6 +332,11 @@ export class RunPoolStore {
   #tellOperator(key: string, about: string, text: string, nowMs: number): void {
     const body = JSON.stringify({ about, text });
     this.outbox.add({ key, kind: 'alert', lane: 'alert', body }, nowMs);
+  }
+
+  #letter(key: string, state: 'dead' | 'replayed', at: number): void {
+    const item = this.outbox.get(key);
+    if (item) this.projections.add(poolLetter(item, item.error ?? '', state, at));
   }
 
   #audit(type: string, data: unknown, at: number): void {

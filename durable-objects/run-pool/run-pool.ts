@@ -128,6 +128,10 @@ export class RunPool extends KeptObject implements RunPoolRpc {
     return this.upkeep.startAfter(this.#store.setOverride(on, by, Date.now()));
   }
 
+  async retryEffect(key: string): Promise<boolean> {
+    return this.upkeep.startAfter(this.#store.retry(key, Date.now()));
+  }
+
   async status(): Promise<PoolStatus> {
     return this.#store.status(Date.now());
   }

@@ -135,3 +135,42 @@ describe('runners', () => {
     );
   });
 });
+
+test('what the pool could not tell is a dead letter like any other, and is told when it is retried', async () => {
+  outside.on(({ url }) =>
+    url.host === 'telegram.test'
+      ? Response.json({ ok: true, result: { message_id: 1, date: 1, chat: { id: 1 } } })
+      : undefined,
+  );
+  await runInDurableObject(env.RUN_POOL.getByName('pool'), async (_, state) => {
+    const settings = () => ({
+      slots: { heavy: 1, light: 1 },
+      runners: [],
+      caps: { problem: '' },
+      maxConcurrentOf: () => 1,
+    });
+    const store = new RunPoolStore(sqlOf(state.storage), settings, () => {});
+    const body = JSON.stringify({ about: 'test', text: 'Twelve runs.' });
+    store.outbox.add({ key: 'burst:1', kind: 'alert', lane: null, body }, Date.now() + 1_000_000);
+    const failure = { error: 'no operator', retryable: false, retryAfterMs: null, random: 0 };
+    store.fail('burst:1', { ...failure, nowMs: Date.now() });
+  });
+  await runPoolStub(env).poke();
+  const letters = async () => {
+    const { body } = await call<{ items: { id: string; kind: string; tries: number; error: string }[] }>(
+      'GET',
+      '/dead-letters?kind=alert',
+    );
+    return body.items;
+  };
+  const [letter] = await until(async () => {
+    const items = await letters();
+    return items.length > 0 && items;
+  });
+  expect(letter).toMatchObject({ id: 'run-pool:burst:1', error: 'no operator' });
+  const path = `/dead-letters/${encodeURIComponent('run-pool:burst:1')}/replay`;
+  expect((await call('POST', path)).status).toBe(202);
+  await until(async () => JSON.stringify(outside.asked('POST', /sendMessage/)).includes('Twelve runs.'));
+  await until(async () => (await letters()).length === 0);
+  expect((await call('POST', path)).status).toBe(409);
+});

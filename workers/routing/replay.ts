@@ -3,6 +3,7 @@ import {
   inboxByName,
   incidentStub,
   relayPolicyStub,
+  runPoolStub,
   runStub,
   schedulerStub,
   telegramStub,
@@ -32,6 +33,8 @@ export async function replayDeadLetter(
       return groupQueueStub(env, object).retryEffect(key);
     case 'run':
       return runStub(env, object).retryEffect(key);
+    case 'run_pool':
+      return runPoolStub(env).retryEffect(key);
     case 'relay_policy':
       return relayPolicyStub(env).retryEffect(key);
     case 'scheduler':
