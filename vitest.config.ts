@@ -1,5 +1,6 @@
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { SAMPLES } from './test/samples-folder.ts';
 
 const nodeTests = [
   'core',
@@ -43,6 +44,7 @@ export default defineConfig({
         },
       },
       {
+        resolve: { alias: { samples: SAMPLES } },
         plugins: [
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },

@@ -11,7 +11,7 @@ import type {
 } from './rpc.ts';
 
 /** The one place where a name becomes a stub: who may be called how is `rpc.ts`, not the class. */
-const typed = <Rpc>(namespace: DurableObjectNamespace, name: string): Rpc =>
+export const stubOf = <Rpc>(namespace: DurableObjectNamespace, name: string): Rpc =>
   namespace.getByName(name) as unknown as Rpc;
 
 type Objects = Pick<
@@ -22,15 +22,15 @@ type Objects = Pick<
 /** A power of two: a shard is the low bits of a digest. */
 export const INBOX_SHARDS = 16;
 
-export const inboxByName = (env: Objects, name: string) => typed<InboxRpc>(env.INBOX, name);
+export const inboxByName = (env: Objects, name: string) => stubOf<InboxRpc>(env.INBOX, name);
 export const inboxShard = (env: Objects, shard: number) => inboxByName(env, `inbox-${shard}`);
-export const incidentStub = (env: Objects, incident: string) => typed<IncidentRpc>(env.INCIDENT, incident);
-export const groupQueueStub = (env: Objects, group: string) => typed<GroupQueueRpc>(env.GROUP_QUEUE, group);
-export const runStub = (env: Objects, run: string) => typed<RunRpc>(env.RUN, run);
-export const runPoolStub = (env: Objects) => typed<RunPoolRpc>(env.RUN_POOL, 'pool');
-export const relayPolicyStub = (env: Objects) => typed<RelayPolicyRpc>(env.RELAY_POLICY, 'policy');
-export const schedulerStub = (env: Objects) => typed<SchedulerRpc>(env.SCHEDULER, 'schedules');
-export const telegramStub = (env: Objects) => typed<TelegramRpc>(env.TELEGRAM, 'bot');
+export const incidentStub = (env: Objects, incident: string) => stubOf<IncidentRpc>(env.INCIDENT, incident);
+export const groupQueueStub = (env: Objects, group: string) => stubOf<GroupQueueRpc>(env.GROUP_QUEUE, group);
+export const runStub = (env: Objects, run: string) => stubOf<RunRpc>(env.RUN, run);
+export const runPoolStub = (env: Objects) => stubOf<RunPoolRpc>(env.RUN_POOL, 'pool');
+export const relayPolicyStub = (env: Objects) => stubOf<RelayPolicyRpc>(env.RELAY_POLICY, 'policy');
+export const schedulerStub = (env: Objects) => stubOf<SchedulerRpc>(env.SCHEDULER, 'schedules');
+export const telegramStub = (env: Objects) => stubOf<TelegramRpc>(env.TELEGRAM, 'bot');
 
 /** How D1 and backups name an object: its kind, as in `group_queue`, and its own name. */
 export interface ObjectName {

@@ -8,19 +8,30 @@ const counted: Counted = { requests: 0, rowsRead: 0, rowsWritten: 0 };
 
 type ObjectClass = new (ctx: DurableObjectState, env: Env) => object;
 
+/** The same object, save for these methods of it. */
+function withMethods<T extends object>(target: T, methods: Partial<T>): T {
+  return new Proxy(target, {
+    get(_, name) {
+      if (name in methods) return Reflect.get(methods, name);
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 /** The same class; what its SQL reads and writes is counted. */
-function counting(Class: unknown): ObjectClass {
-  return class extends (Class as ObjectClass) {
+function counting(Class: ObjectClass): ObjectClass {
+  return class extends Class {
     constructor(ctx: DurableObjectState, env: Env) {
       const { sql } = ctx.storage;
       const exec = sql.exec.bind(sql);
-      sql.exec = ((query: string, ...bindings: unknown[]) => {
-        const cursor = exec(query, ...bindings);
+      sql.exec = <Row extends Record<string, SqlStorageValue>>(query: string, ...bindings: unknown[]) => {
+        const cursor = exec<Row>(query, ...bindings);
         const rows = cursor.toArray();
         counted.rowsRead += cursor.rowsRead;
         counted.rowsWritten += cursor.rowsWritten;
-        return { toArray: () => rows };
-      }) as unknown as typeof sql.exec;
+        return withMethods(cursor, { toArray: () => rows });
+      };
       super(ctx, env);
     }
   };
@@ -35,13 +46,13 @@ export const RunPool = counting(product.RunPool);
 export const Scheduler = counting(product.Scheduler);
 export const Telegram = counting(product.Telegram);
 
-function countingNamespace(namespace: DurableObjectNamespace): DurableObjectNamespace {
-  const getByName = (name: string) => {
-    counted.requests += 1;
-    return namespace.getByName(name);
-  };
-  return { getByName } as unknown as DurableObjectNamespace;
-}
+const countingNamespace = (namespace: DurableObjectNamespace): DurableObjectNamespace =>
+  withMethods(namespace, {
+    getByName: (name) => {
+      counted.requests += 1;
+      return namespace.getByName(name);
+    },
+  });
 
 const added = <Result extends { meta: { rows_read?: number; rows_written?: number } }>(
   result: Result,
@@ -52,24 +63,28 @@ const added = <Result extends { meta: { rows_read?: number; rows_written?: numbe
 };
 
 function countingDatabase(db: D1Database): D1Database {
-  const prepare = (query: string): D1PreparedStatement => wrap(db.prepare(query));
-  const inner = new WeakMap<object, D1PreparedStatement>();
+  const inner = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
   const wrap = (statement: D1PreparedStatement): D1PreparedStatement => {
-    const wrapped = {
-      bind: (...values: unknown[]) => wrap(statement.bind(...values)),
-      all: async () => added(await statement.all()),
-      run: async () => added(await statement.run()),
-      first: async () => added(await statement.all()).results[0] ?? null,
-      // The rows of `raw` carry no figures: they are asked for as objects.
-      raw: async () =>
-        added(await statement.all<Record<string, unknown>>()).results.map((row) => Object.values(row)),
-    } as unknown as D1PreparedStatement;
+    const all = async <Row>() => added(await statement.all<Row>());
+    const wrapped = withMethods(statement, {
+      bind: (...values) => wrap(statement.bind(...values)),
+      all,
+      run: async <Row>() => added(await statement.run<Row>()),
+      first: async <Row>() => (await all<Row>()).results[0] ?? null,
+      raw: async <Row>() => {
+        // Its rows carry no figures: they are asked for as objects. Nobody asks for the names of columns.
+        const rows: unknown = (await all<Record<string, unknown>>()).results.map(Object.values);
+        return rows as [string[], ...Row[]] & Row[];
+      },
+    });
     inner.set(wrapped, statement);
     return wrapped;
   };
-  const batch = async (statements: D1PreparedStatement[]) =>
-    (await db.batch(statements.map((one) => inner.get(one) ?? one))).map(added);
-  return { prepare, batch } as unknown as D1Database;
+  return withMethods(db, {
+    prepare: (query) => wrap(db.prepare(query)),
+    batch: async <Row>(statements: D1PreparedStatement[]) =>
+      (await db.batch<Row>(statements.map((one) => inner.get(one) ?? one))).map(added),
+  });
 }
 
 export default {

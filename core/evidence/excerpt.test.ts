@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { describeSamples } from '../../test/samples.ts';
 import { clipUtf8, excerptLog, utf8Bytes } from './excerpt.ts';
 import { splitLog } from './log-text.ts';
 
-const samples = process.env.DOGWATCH_SAMPLES ?? new URL('../../../shared/data', import.meta.url).pathname;
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
 function longLog(): string {
@@ -165,11 +165,10 @@ describe('logs of five megabytes', () => {
   });
 });
 
-const logs = `${samples}/ci-logs`;
-describe.skipIf(!existsSync(logs))('published CI logs', () => {
-  const files = existsSync(logs)
-    ? readdirSync(logs, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.log'))
-    : [];
+describeSamples('published CI logs', 'ci-logs', (logs) => {
+  const files = readdirSync(logs, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.log'),
+  );
 
   it.each(files)('%s: every failing test is named within 8 KB', (file) => {
     const { text, failingTests } = excerptLog(readFileSync(`${logs}/${file}`, 'utf8'));

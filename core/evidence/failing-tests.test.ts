@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { describeSamples } from '../../test/samples.ts';
 import { findFailures } from './failing-tests.ts';
-
-const samples = process.env.DOGWATCH_SAMPLES ?? new URL('../../../shared/data', import.meta.url).pathname;
 
 /** Short logs written after the output of each runner; the last column is what failed. */
 const LOGS: [string, string, string[]][] = [
@@ -320,7 +319,6 @@ describe('the first error', () => {
 });
 
 type Expected = { log: string; expect: { tr_t_failed?: string; num_t_failed: number } };
-const logs = `${samples}/ci-logs`;
 /** `method(Class)`, `module::test` and titles of one line or several: the same words, in whatever order. */
 const words = (name: string) =>
   (
@@ -332,10 +330,8 @@ const words = (name: string) =>
     .sort()
     .join(' ');
 
-describe.skipIf(!existsSync(logs))('published CI logs', () => {
-  const cases = existsSync(logs)
-    ? (JSON.parse(readFileSync(`${logs}/EXPECTED.json`, 'utf8')) as Expected[])
-    : [];
+describeSamples('published CI logs', 'ci-logs', (logs) => {
+  const cases = JSON.parse(readFileSync(`${logs}/EXPECTED.json`, 'utf8')) as Expected[];
 
   it.each(cases.map((entry) => [entry.log, entry.expect] as const))(
     '%s names every failing test and no other',

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { describeSamples } from '../../test/samples.ts';
 import {
   failedLeaves,
   guiltyLeaves,
@@ -9,9 +10,6 @@ import {
   type TimelineRecord,
   timelineSchema,
 } from './timeline.ts';
-
-const samples = process.env.DOGWATCH_SAMPLES ?? new URL('../../../shared/data', import.meta.url).pathname;
-const timelines = `${samples}/azure-devops-rest/timelines`;
 
 function timeline(...records: Partial<TimelineRecord>[]) {
   return timelineSchema.parse({ records: records.map((record) => ({ type: 'Task', ...record })) });
@@ -222,7 +220,7 @@ describe('any timeline', () => {
   });
 });
 
-describe.skipIf(!existsSync(timelines))('published timelines', () => {
+describeSamples('published timelines', 'azure-devops-rest/timelines', (timelines) => {
   const read = (name: string) =>
     parseTimeline(gunzipSync(readFileSync(`${timelines}/${name}.json.gz`)).toString());
 

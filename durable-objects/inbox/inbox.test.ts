@@ -7,6 +7,7 @@ import { Outside, until } from '../../workers/test/outside.ts';
 import type { InboxRpc } from '../rpc.ts';
 import { sha256Hex } from '../shared/journal.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { inboxByName } from '../stubs.ts';
 import { type InboxEvent, InboxStore } from './inbox-store.ts';
 
 let outside: Outside;
@@ -20,7 +21,7 @@ beforeEach(() => {
   world = azureDevOps(outside);
   n += 1;
   stub = env.INBOX.getByName(`test-${n}`);
-  inbox = stub as unknown as InboxRpc;
+  inbox = inboxByName(env, `test-${n}`);
 });
 
 const event = (id: string, build: number) => ({

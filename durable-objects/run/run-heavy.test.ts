@@ -5,6 +5,7 @@ import type { PipelineEvent } from '../../core/loops/pipeline-recovery/events.ts
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { runStub } from '../stubs.ts';
 import { fixResult, fixSpec, toldBy, usage } from '../test/specs.ts';
 import type { RunRecord } from './run-record.ts';
 import { RunStore } from './run-store.ts';
@@ -222,9 +223,9 @@ describe('the end', () => {
 test('without a runner the run fails and says what to set', async () => {
   const spec = fixSpec();
   const stub = env.RUN.getByName(spec.run);
-  const run = stub as unknown as { start(s: unknown): Promise<void>; view(): Promise<RunRecord> };
+  const run = runStub(env, spec.run);
   await run.start(spec);
-  const record = await run.view();
+  const record = (await run.view()) as RunRecord;
   expect(record).toMatchObject({ status: 'ended', endReason: 'no_runner' });
   expect(record.endDetail).toContain('RUNNER_URLS');
   const row = await until(() => env.DB.prepare('SELECT * FROM runs WHERE id = ?').bind(spec.run).first());

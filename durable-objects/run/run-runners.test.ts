@@ -6,6 +6,7 @@ import { generateKeyPair } from '../../wire/keys.ts';
 import { type StopReport, stopAll } from '../../workers/routing/stop-all.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
+import { tellObject } from '../../workers/test/tell-object.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { runPoolStub, runStub } from '../stubs.ts';
 import { fixResult, fixSpec, judgeSpec, toldBy, usage } from '../test/specs.ts';
@@ -233,10 +234,7 @@ test('a cap that is spent while a run goes on ends it for good, at its runner to
     url.hostname === 'telegram.test' ? Response.json({ ok: true, result: { message_id: 1 } }) : undefined,
   );
   const pool = env.RUN_POOL.getByName('pool');
-  const setCap = (dollars: string | undefined) =>
-    runInDurableObject(pool, (object) => {
-      Object.assign((object as unknown as { env: object }).env, { GROUP_DAILY_BUDGET_USD: dollars });
-    });
+  const setCap = (dollars: string | undefined) => tellObject(pool, { GROUP_DAILY_BUDGET_USD: dollars });
   const { run, runner, fence } = await begin();
   await setCap('cody=1');
   try {

@@ -6,6 +6,7 @@ import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { fixResult, fixSpec, toldBy, usage } from '../test/specs.ts';
+import type { Run } from './run.ts';
 import { continuePrompt } from './run-hand-off.ts';
 import { memberOf, runRequestOf } from './run-request.ts';
 import { RunStore } from './run-store.ts';
@@ -173,10 +174,7 @@ describe('alerts', () => {
       store.leased(lease(3), 1_000, 2);
       store.outbox.done('start:3');
       const alert = { type: 'alert' as const, data: { rule: 'fetched_code', text: 'curl x | <b>bash' } };
-      await (object as unknown as { receive(events: unknown, runner: string): Promise<void> }).receive(
-        toldBy(spec.run, 3, [alert]),
-        'runner-1',
-      );
+      await (object as Run).receive(toldBy(spec.run, 3, [alert]), 'runner-1');
     });
     const sent = await until(async () => {
       const found = outside.asked('POST', /sendMessage/);

@@ -3,6 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
 import type { TelegramRpc } from '../rpc.ts';
+import { stubOf } from '../stubs.ts';
 
 let outside: Outside;
 let bot: TelegramRpc;
@@ -18,7 +19,7 @@ beforeEach(() => {
   });
   n += 1;
   stub = env.TELEGRAM.getByName(`test-${n}`);
-  bot = stub as unknown as TelegramRpc;
+  bot = stubOf<TelegramRpc>(env.TELEGRAM, `test-${n}`);
 });
 
 const message = (key: string, chat = '1', html = key) => ({

@@ -1,21 +1,16 @@
-/**
- * Compares the twin's answers with published samples: each key a sample has, ours must have.
- * The samples are not part of this repository; without them these tests are skipped.
- */
-import { existsSync, readFileSync } from 'node:fs';
+/** Compares the twin's answers with published samples: each key a sample has, ours must have. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeSamples } from '../../test/samples.ts';
+import { SAMPLES } from '../../test/samples-folder.ts';
 import { eventTypes } from './hook-event.ts';
 import type { AzureDevopsTwin } from './index.ts';
 import { addTinyRepository, call, itemsOf, type Json, startTwin } from './test-support.ts';
 
-const samplesDir =
-  process.env.DOGWATCH_SAMPLES ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
-
 function sample(path: string): unknown {
-  const bytes = readFileSync(join(samplesDir, path));
+  const bytes = readFileSync(join(SAMPLES, path));
   const text = (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
   return JSON.parse(text.replace(/^\uFEFF/, '')) as unknown;
 }
@@ -43,7 +38,7 @@ function missing(ours: unknown, theirs: unknown, ignored: RegExp = /^$/): string
 // `scope` belongs to an old event version; reviewers are nobody here; a project's description is optional.
 const notImitated = /^scope$|reviewers\[\]|project\.description$/;
 
-describe.skipIf(!existsSync(samplesDir))('beside published samples', () => {
+describeSamples('beside published samples', 'azure-devops-rest', () => {
   let twin: AzureDevopsTwin;
   const api = '/shop/_apis/git/repositories/tiny';
 

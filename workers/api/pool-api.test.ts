@@ -7,6 +7,7 @@ import { judgeSpec } from '../../durable-objects/test/specs.ts';
 import { generateKeyPair } from '../../wire/keys.ts';
 import { migrateDatabase } from '../test/database.ts';
 import { Outside, until } from '../test/outside.ts';
+import { tellObject } from '../test/tell-object.ts';
 import { runnersApi } from './runners.ts';
 
 let outside: Outside;
@@ -69,7 +70,7 @@ describe('the budget', () => {
     outside.on(({ url }) =>
       url.hostname === 'telegram.test' ? Response.json({ ok: true, result: { message_id: 1 } }) : undefined,
     );
-    await runInDurableObject(env.RUN_POOL.getByName('pool'), async (object, state) => {
+    await runInDurableObject(env.RUN_POOL.getByName('pool'), (_, state) => {
       const store = new RunPoolStore(
         sqlOf(state.storage),
         () => ({
@@ -82,8 +83,8 @@ describe('the budget', () => {
       );
       const body = JSON.stringify({ text: 'The budget of the day has $8.00 of $10.00 spent.' });
       store.outbox.add({ key: 'budget:test', kind: 'alert', lane: 'alert', body }, Date.now());
-      await (object as unknown as { poke(): Promise<void> }).poke();
     });
+    await runPoolStub(env).poke();
     const [sent] = await until(async () => {
       const found = outside.asked('POST', /sendMessage/);
       return found.length > 0 && found;
@@ -107,9 +108,9 @@ describe('runners', () => {
 
   test('are drained one by one or all, shown so, and an unknown one is refused with the names of the others', async () => {
     const key = await generateKeyPair('worker-1');
-    await runInDurableObject(env.RUN_POOL.getByName('pool'), (object) => {
-      const settings = { ...told, WORKER_SIGNING_KEY: JSON.stringify(key.signingKey) };
-      Object.assign((object as unknown as { env: object }).env, settings);
+    await tellObject(env.RUN_POOL.getByName('pool'), {
+      ...told,
+      WORKER_SIGNING_KEY: JSON.stringify(key.signingKey),
     });
     await runPoolStub(env).heartbeat({
       runner: 'one',

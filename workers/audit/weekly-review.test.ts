@@ -93,7 +93,7 @@ describe('the post', () => {
   });
 
   const reviews = () => sent.filter((text) => text.includes('Week in review'));
-  const worker = env as unknown as Env;
+  const worker = env as Env;
 
   test('goes out once, though ticks come twice and at once', async () => {
     await postWeeklyReview(worker, MONDAY - MINUTE_MS);

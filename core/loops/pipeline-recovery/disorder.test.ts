@@ -5,7 +5,7 @@ import type { EffectBody } from '../effects.ts';
 import type { PipelineEvent } from './events.ts';
 import { pipelineRecovery } from './index.ts';
 import { isOpen } from './state.ts';
-import { buildFacts, evidenceOf, fixResult, JAN, judgement, sha, World } from './test-world.ts';
+import { buildFacts, evidenceOf, fixResult, JAN, judgement, sha, World } from './test/world.ts';
 
 /**
  * A world in which answers to effects come in any order, doubled, late or not at all, mixed with builds,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../journal/canonical-json.ts';
 import { pipelineRecovery } from './index.ts';
 import { fixBranch, parseFixBranch } from './key.ts';
-import { fixResult, INCIDENT, judgement, sha, World } from './test-world.ts';
+import { fixResult, INCIDENT, judgement, sha, World } from './test/world.ts';
 
 function untilPullRequest(build = 10): World {
   const world = new World();

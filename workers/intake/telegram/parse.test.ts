@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describeSamples } from '../../test/samples.ts';
 import { parseUpdate } from './parse.ts';
 
 const OPERATOR = '4711';
@@ -71,15 +72,13 @@ describe('an update of Telegram', () => {
   });
 });
 
-const samples = import.meta.glob('../../../../shared/data/telegram/{Update,update-*}.json', {
+const samples = import.meta.glob('samples/telegram/{Update,update-*}.json', {
   query: '?raw',
   import: 'default',
   eager: true,
 });
 
-describe.skipIf(Object.keys(samples).length === 0)('a published update', () => {
-  it.each(Object.entries(samples))('%s is read, and none is the operator’s', (_, text) => {
-    const value = JSON.parse(text) as { result?: unknown[] };
-    expect(['stranger', 'other']).toContain(parseUpdate(value.result?.[0] ?? value, OPERATOR).kind);
-  });
+describeSamples('a published update is read, and is not the operator’s', samples, (_, text) => {
+  const value = JSON.parse(text) as { result?: unknown[] };
+  expect(['stranger', 'other']).toContain(parseUpdate(value.result?.[0] ?? value, OPERATOR).kind);
 });

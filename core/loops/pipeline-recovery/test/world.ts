@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import { derivedId } from '../../contracts/ids.ts';
-import type { PushFixIntent } from '../../contracts/intents.ts';
-import type { FixResult, Judgement } from '../../contracts/results.ts';
-import type { EffectBody } from '../effects.ts';
-import type { DecideContext } from '../loop.ts';
-import type { BuildFacts, Evidence, PipelineEvent } from './events.ts';
-import type { PipelineFact } from './facts.ts';
-import { pipelineRecovery } from './index.ts';
-import type { PipelineState } from './state.ts';
+import { derivedId } from '../../../contracts/ids.ts';
+import type { PushFixIntent } from '../../../contracts/intents.ts';
+import type { FixResult, Judgement } from '../../../contracts/results.ts';
+import type { EffectBody } from '../../effects.ts';
+import type { DecideContext } from '../../loop.ts';
+import type { BuildFacts, Evidence, PipelineEvent } from '../events.ts';
+import type { PipelineFact } from '../facts.ts';
+import { pipelineRecovery } from '../index.ts';
+import type { PipelineState } from '../state.ts';
 
 /** A loop driven by hand: folds decisions and answers effects as an ideal outside would. For tests only. */
 
