@@ -14,7 +14,7 @@ const WRITES = /^\s*(?:INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|REPLACE)/i;
 const CHANGES_SCHEMA = /^\s*(?:CREATE|DROP|ALTER)/i;
 const TABLES = /\b(?:FROM|JOIN|INTO|UPDATE)\s+"?(\w+)/gi;
 /** Written by triggers, and by SQLite itself, along with any table. */
-const ALONG = /^(?:_backup|sqlite_)/;
+const ALONG = /^(?:_backup|sqlite_sequence)/;
 const ANY = '';
 /** Longer answers are read again. */
 const MAX_KNOWN_ROWS = 20;

@@ -29,7 +29,7 @@ export interface Product {
 
 const HOUR = 3_600_000;
 /** While things go wrong. */
-const CHAOS_MS = 2 * HOUR;
+const CHAOS_MS: [number, ...number[]] = [HOUR / 2, HOUR, 2 * HOUR];
 /** Of two hours each, after which a world counts as at rest. */
 const MAX_ROUNDS = 50;
 /** Longer than the longest timer of a loop, and what follows from it. */
@@ -47,6 +47,7 @@ export interface WorldResult {
 export class World {
   readonly seed: number;
   readonly startMs: number;
+  readonly calmAt: number;
   readonly clock: Clock;
   readonly objects: Objects;
   readonly d1: D1;
@@ -71,6 +72,7 @@ export class World {
   constructor(seed: number, faults: Faults, product: Product) {
     this.seed = seed;
     this.startMs = this.random('start').pick(STARTS);
+    this.calmAt = this.startMs + this.random('length').pick(CHAOS_MS);
     this.clock = new Clock(this.startMs);
     this.#faults = faults;
     this.#product = product;
@@ -208,13 +210,13 @@ export class World {
     this.#begin();
     this.#tick(60_000);
     const stopAtOnce = (): boolean => this.violations.length > 0;
-    await this.clock.run(this.startMs + CHAOS_MS, stopAtOnce);
+    await this.clock.run(this.calmAt, stopAtOnce);
     this.#calm = true;
     this.trace('-- calm --');
     this.d1.awayUntil = 0;
     this.telegram.say('/resume');
     if (!stopAtOnce())
-      await this.clock.run(this.startMs + CHAOS_MS + CALM_MS, () => stopAtOnce() || this.clock.busy === 0);
+      await this.clock.run(this.calmAt + CALM_MS, () => stopAtOnce() || this.clock.busy === 0);
     // What is left to a tick, which is housekeeping, has its time too.
     for (let round = 0; round < MAX_ROUNDS && !stopAtOnce(); round++) {
       await this.clock.run(this.clock.now + 2 * HOUR, stopAtOnce);
@@ -223,9 +225,8 @@ export class World {
     }
     if (!stopAtOnce()) {
       await checkAtRest(this);
-      const calmAt = this.startMs + CHAOS_MS;
-      for (const scheduler of this.objects.of('SCHEDULER')) checkScheduler(this, scheduler, calmAt);
-      checkFoundBuilds(this, this.startMs + HOUR, calmAt);
+      for (const scheduler of this.objects.of('SCHEDULER')) checkScheduler(this, scheduler, this.calmAt);
+      checkFoundBuilds(this, this.startMs + HOUR, this.calmAt);
       await checkBackups(this, this.#product.backups);
     }
     surround(null);
@@ -234,14 +235,14 @@ export class World {
 
   #begin(): void {
     const schedules = makeSchedules(this);
-    this.clock.after(CHAOS_MS + LAST_LOOK_MS, () => pauseSchedules(this, schedules));
+    this.clock.at(this.calmAt + LAST_LOOK_MS, () => pauseSchedules(this, schedules));
     const people = this.#people;
     const repositories = this.azure.branches.size;
     for (let n = 1; n <= repositories; n++)
       for (const ref of ['refs/heads/main', 'refs/heads/feature/a', 'refs/heads/feature/b'])
         if (people.chance(ref.endsWith('main') ? 0.8 : 0.2)) this.#commitLater(n, ref, true);
     if (this.azure.pushes.length === 0) this.#commitLater(1, 'refs/heads/main', true);
-    for (let at = 0; at < CHAOS_MS; at += 600_000) {
+    for (let at = 0; at < this.calmAt - this.startMs; at += 600_000) {
       this.clock.after(at + people.between(0, 600_000), () => this.#somebodyDoesSomething(repositories));
       this.clock.after(at + people.between(0, 600_000), () => this.#operatorStops());
       this.clock.after(at + people.between(0, 600_000), () => this.talk.aWhile());
