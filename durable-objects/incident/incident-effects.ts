@@ -5,8 +5,9 @@ import { resolveTokens, tokensIn } from '../../core/text/tokens.ts';
 import { performAzureEffect } from '../../workers/adapters/azure-devops/effects.ts';
 import { runnerClient } from '../../workers/adapters/runner.ts';
 import { getArtifact } from '../../workers/artifacts.ts';
-import { type Env, SettingError, telegramChats } from '../../workers/env.ts';
+import type { Env } from '../../workers/env.ts';
 import type { SubjectTexts } from '../../workers/subjects.ts';
+import { mustTellOperator } from '../../workers/tell-operator.ts';
 import { groupQueueStub, relayPolicyStub, runStub, schedulerStub, telegramStub } from '../stubs.ts';
 import { performAdminAction } from './admin-actions.ts';
 
@@ -106,12 +107,8 @@ async function notifyOperator(
   { data }: Extract<Effect, { kind: 'notify_operator' }>,
   context: EffectContext,
 ): Promise<void> {
-  const operator = telegramChats(env).get('operator');
-  if (!operator)
-    throw new SettingError('OPERATOR_TELEGRAM_ID', 'is not set, so the operator cannot be told; set it');
-  await telegramStub(env).send({
+  await mustTellOperator(env, {
     key: data.message,
-    ...operator,
     html: await resolve(env, data.text, context, escapeHtml),
     buttons: data.buttons,
     at: Date.now(),

@@ -1,12 +1,12 @@
 import { MAX_HOPS, type RelayRefusalCode } from '../../core/relay/decide-relay.ts';
 import { html } from '../../core/text/plain.ts';
-import { type Env, SettingError, telegramChats } from '../../workers/env.ts';
+import type { Env } from '../../workers/env.ts';
+import { mustTellOperator, safetyAlert } from '../../workers/tell-operator.ts';
 import type { RelayAnswer, RelayPolicyRpc } from '../rpc.ts';
 import { KeptObject } from '../shared/kept-object.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { Upkeep } from '../shared/upkeep.ts';
-import { telegramStub } from '../stubs.ts';
 import { RelayPolicyStore, type RelayRequestFacts, type Route } from './relay-policy-store.ts';
 
 interface Cut {
@@ -67,18 +67,14 @@ export class RelayPolicy extends KeptObject implements RelayPolicyRpc {
     return this.upkeep.startAfter(this.#store.retry(key, Date.now()));
   }
 
-  /** A safety alert (row B5), once per cut. */
+  /** Once per cut. */
   async #tellOperator({ key, body }: OutboxItem): Promise<void> {
-    const operator = telegramChats(this.env).get('operator');
-    if (!operator)
-      throw new SettingError('OPERATOR_TELEGRAM_ID', 'is not set, so the operator cannot be told; set it');
     const { from, to, code, run, incident } = JSON.parse(body) as Cut;
     const where = incident === null ? '' : `, incident <code>${html(incident)}</code>`;
-    await telegramStub(this.env).send({
+    const text = `${html(from)} → ${html(to)} ${WHAT_WAS_CUT[code]}; the message was refused.\nrun <code>${html(run)}</code>${where}`;
+    await mustTellOperator(this.env, {
       key: `relay-policy:${key}`,
-      ...operator,
-      html: `⚠️ <b>Safety alert</b> (agents in a loop): ${html(from)} → ${html(to)} ${WHAT_WAS_CUT[code]}; the message was refused.\nrun <code>${html(run)}</code>${where}`,
-      buttons: [],
+      html: safetyAlert('agents in a loop', text),
       at: Date.now(),
     });
   }

@@ -5,14 +5,14 @@ import {
   type Env,
   maxConcurrentRuns,
   SettingError,
-  telegramChats,
 } from '../../workers/env.ts';
+import { mustTellOperator, safetyAlert } from '../../workers/tell-operator.ts';
 import type { RunPoolRpc } from '../rpc.ts';
 import { memberOf } from '../run/run-request.ts';
 import { KeptObject } from '../shared/kept-object.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { Upkeep } from '../shared/upkeep.ts';
-import { runStub, telegramStub } from '../stubs.ts';
+import { runStub } from '../stubs.ts';
 import type { PoolStatus } from './run-pool-status.ts';
 import { type PoolSettings, RunPoolStore } from './run-pool-store.ts';
 
@@ -60,7 +60,7 @@ export class RunPool extends KeptObject implements RunPoolRpc {
             return runStub(env, run).endForBudget(detail);
           }
           case 'alert':
-            return this.#tellOperator(key, JSON.parse(body) as { about?: string; text: string });
+            return alertOperator(env, key, JSON.parse(body) as { about?: string; text: string });
         }
       },
       succeeded: ({ key }) => this.#store.done(key),
@@ -135,23 +135,15 @@ export class RunPool extends KeptObject implements RunPoolRpc {
   async status(): Promise<PoolStatus> {
     return this.#store.status(Date.now());
   }
+}
 
-  /** A safety alert (row B5): straight to the operator. */
-  async #tellOperator(
-    key: string,
-    { about = 'budget', text }: { about?: string; text: string },
-  ): Promise<void> {
-    const operator = telegramChats(this.env).get('operator');
-    if (!operator)
-      throw new SettingError('OPERATOR_TELEGRAM_ID', 'is not set, so the operator cannot be told; set it');
-    await telegramStub(this.env).send({
-      key,
-      ...operator,
-      html: `⚠️ <b>Safety alert</b> (${html(about)}): ${html(text, 1_000)}`,
-      buttons: [],
-      at: Date.now(),
-    });
-  }
+async function alertOperator(
+  env: Env,
+  key: string,
+  { about = 'budget', text }: { about?: string; text: string },
+): Promise<void> {
+  const alert = safetyAlert(html(about), html(text, 1_000));
+  await mustTellOperator(env, { key, html: alert, at: Date.now() });
 }
 
 function settingsOf(env: Env): PoolSettings {

@@ -31,6 +31,12 @@ export function memberOf(group: string, crew: CrewManifest = manifest as CrewMan
   };
 }
 
+export function requireMember(group: string): Member {
+  const member = memberOf(group);
+  if (member === null) throw new Error(`the crew has no ${group}`);
+  return member;
+}
+
 export const budgetMicroUsd = ({ limits }: Agent): number => Math.round(limits.budgetUsd * 1_000_000);
 
 /** Row B17: what takes longer than this keeps a checklist, and is expected to say so. */

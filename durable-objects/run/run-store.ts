@@ -52,6 +52,12 @@ export class RunStore {
     return this.#book.record;
   }
 
+  /** What was asked; there is nothing to do for a run before it was created. */
+  get spec(): RunSpec {
+    if (this.record === null) throw new Error('this run was never started');
+    return this.record.spec;
+  }
+
   /** False when it is known already. */
   create(
     spec: RunSpec,

@@ -1,8 +1,8 @@
 import { html } from '../../core/text/plain.ts';
 import { BACKUP_ROOT } from '../../durable-objects/shared/backup-part.ts';
-import { telegramStub } from '../../durable-objects/stubs.ts';
 import { dayOf } from '../db/audit-root.ts';
-import { type Env, telegramChats } from '../env.ts';
+import type { Env } from '../env.ts';
+import { safetyAlert, tellOperator } from '../tell-operator.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
 
 const MANIFESTS = 'backup/manifests/';
@@ -73,15 +73,12 @@ export async function makeNightlyManifest(env: Env, nowMs: number): Promise<void
   }
 }
 
-/** A safety alert (row B5), once a day: what cannot be listed is not written either. */
+/** Once a day: what cannot be listed is not written either. */
 async function tellOfFailure(env: Env, day: string, error: unknown, nowMs: number): Promise<void> {
-  const operator = telegramChats(env).get('operator');
-  if (!operator) return;
-  await telegramStub(env).send({
+  const text = `tonight’s manifest could not be made: ${html(String(error), 500)}\nTry: <code>dogwatch backup now</code>`;
+  await tellOperator(env, {
     key: `backup-late:${day}`,
-    ...operator,
-    html: `⚠️ <b>Safety alert</b> (backup): tonight’s manifest could not be made: ${html(String(error), 500)}\nTry: <code>dogwatch backup now</code>`,
-    buttons: [],
+    html: safetyAlert('backup', text),
     at: nowMs,
   });
 }
