@@ -1,5 +1,4 @@
 import { derivedId } from '../../core/contracts/ids.ts';
-import { canonicalJson } from '../../core/journal/canonical-json.ts';
 import type { Effect } from '../../core/loops/effects.ts';
 import {
   type DecideContext,
@@ -9,9 +8,8 @@ import {
   type Timer,
 } from '../../core/loops/loop.ts';
 import type { Projection } from '../../workers/db/projections.ts';
-import { Journal, type JournalLine, sha256Bytes, sha256Hex } from '../shared/journal.ts';
-import { foldEntries } from '../shared/journal-fold.ts';
-import { type Redecision, redecide } from '../shared/journal-redecide.ts';
+import { Journal, type JournalLine, sha256Bytes } from '../shared/journal.ts';
+import type { Redecision } from '../shared/journal-redecide.ts';
 import { type Upcaster, versionOf } from '../shared/journal-upcast.ts';
 import { migrate } from '../shared/migrate.ts';
 import { Outbox } from '../shared/outbox.ts';
@@ -20,9 +18,8 @@ import { ProjectionQueue } from '../shared/projection.ts';
 import type { Sql } from '../shared/sql.ts';
 import { Subjects } from '../shared/subjects.ts';
 import { incidentMigrations } from './incident-migrations.ts';
-
-/** Rebuilding from here on costs a few milliseconds at most. */
-const SNAPSHOT_EVERY = 200;
+import { deadLetterRow, subjectRow, timerRows } from './incident-rows.ts';
+import { type Fact, IncidentState } from './incident-state.ts';
 
 /** Effects that a human reads in order. */
 const IN_ORDER: readonly string[] = [
@@ -32,11 +29,6 @@ const IN_ORDER: readonly string[] = [
   'relay',
   'answer_chat',
 ];
-
-interface Fact {
-  type: string;
-  data: unknown;
-}
 
 /** What a loop shows of itself in D1, besides its journal. */
 export type RowsOf<State> = (change: {
@@ -54,9 +46,8 @@ export type RowsOf<State> = (change: {
 export interface StoreDeps<State> {
   now(): number;
   rowsOf: RowsOf<State>;
-  /** Of the loop's facts. */
+  /** As in `IncidentStateDeps`. */
   upcasters: readonly Upcaster[];
-  /** Of the state's shape; snapshots of another one are not read. */
   stateVersion: number;
   auditOf(line: JournalLine, chain: string, state: State): Projection;
   /** Runs inside the transaction that changed something: the alarm belongs to it. */
@@ -70,10 +61,7 @@ export interface Received<Event> {
   subjects: Record<string, { text: string; salt: string }>;
 }
 
-/**
- * One incident: its journal, its state (a fold of the journal, kept in memory), and its outbox. All that
- * follows from an event is written in one transaction.
- */
+/** One incident: its journal, the state that follows from it, and its outbox. All that an event leads to is one transaction. */
 export class IncidentStore<State, Event extends { type: string }, F extends Fact> {
   readonly outbox: Outbox;
   readonly projections: ProjectionQueue;
@@ -83,9 +71,9 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
   readonly #sql: Sql;
   readonly #loop: Loop<State, Event, F>;
   readonly #deps: StoreDeps<State>;
-  #state: State | null = null;
+  readonly #state: IncidentState<State, Event, F>;
 
-  constructor(sql: Sql, incident: string | null, loop: Loop<State, Event, F>, deps: StoreDeps<State>) {
+  constructor(sql: Sql, name: string | null, loop: Loop<State, Event, F>, deps: StoreDeps<State>) {
     migrate(sql, incidentMigrations);
     this.#sql = sql;
     this.#loop = loop;
@@ -93,13 +81,15 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     this.outbox = new Outbox(sql);
     this.projections = new ProjectionQueue(sql);
     this.subjects = new Subjects(sql);
-    this.incident = incident ?? this.#identity()?.id ?? '';
+    this.incident = name ?? this.#identity()?.id ?? '';
     this.journal = new Journal(sql, this.incident);
+    const { incident, journal } = this;
+    const { upcasters, stateVersion } = deps;
+    this.#state = new IncidentState({ sql, incident, journal, loop, upcasters, stateVersion });
   }
 
   get state(): State {
-    this.#state ??= this.#load();
-    return this.#state;
+    return this.#state.current;
   }
 
   get key(): string {
@@ -139,7 +129,7 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     this.#transaction(() => {
       if (this.outbox.fail(key, failure).kind === 'retry') return;
       this.#record({ id, key: null, event, subjects: {} }, decision, failure.nowMs);
-      this.projections.add(this.deadLetterRow(key, 'dead', failure.nowMs));
+      this.#deadLetter(key, 'dead', failure.nowMs);
     });
   }
 
@@ -180,21 +170,12 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
   status = (): string => this.#loop.status(this.state);
   episode = (): number => this.#loop.episode(this.state);
 
-  /** Folds the whole journal anew and compares with the living state, byte for byte. */
   replay(): { identical: boolean; entries: number; sha256: string } {
-    const lines = this.journal.lines();
-    const replayed = canonicalJson(this.#fold(this.#loop.initial(this.incident), lines));
-    const identical = replayed === canonicalJson(this.state) && this.journal.findFault() === null;
-    return { identical, entries: lines.length, sha256: sha256Hex(replayed) };
+    return this.#state.replay();
   }
 
-  /** Where today's code would decide otherwise than it was decided; writes nothing. */
   redecide(): Redecision {
-    const entries = this.journal
-      .lines()
-      .map(({ data, ...line }) => ({ ...line, data: JSON.parse(data) as unknown }));
-    const initial = this.#loop.initial(this.incident);
-    return redecide(this.#loop, initial, entries, this.#deps.upcasters, (atMs) => this.#context(atMs));
+    return this.#state.redecide((atMs) => this.#context(atMs));
   }
 
   /** Puts a dead effect back; false when there is no such one. */
@@ -205,7 +186,7 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     this.#transaction(() => {
       this.outbox.revive(key, at);
       this.#append({ at, type: 'effect_retried', v: 1, data: { key, kind: item.kind, by } });
-      this.projections.add(this.deadLetterRow(key, 'replayed', at));
+      this.#deadLetter(key, 'replayed', at);
     });
     return true;
   }
@@ -219,27 +200,6 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
       this.#append({ at: this.#deps.now(), type: 'subject_deleted', v: 1, data: { subject, by } });
     });
     return text;
-  }
-
-  deadLetterRow(key: string, state: 'dead' | 'replayed', at: number): Projection {
-    const item = this.outbox.get(key);
-    return {
-      table: 'dead_letters',
-      row: {
-        id: `${this.incident}:${key}`,
-        seq: this.journal.head().seq * 2 + (state === 'replayed' ? 1 : 0),
-        objectType: 'incident',
-        object: this.incident,
-        key,
-        kind: item?.kind ?? '',
-        incident: this.incident,
-        state,
-        tries: item?.tries ?? 0,
-        error: item?.error ?? '',
-        body: item?.body ?? '',
-        at,
-      },
-    };
   }
 
   #record(received: Received<Event>, decision: Decision<F>, at: number): void {
@@ -258,10 +218,7 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     this.#sql.run('INSERT INTO seen_events (id, seq) VALUES (?, ?)', received.id, seq);
     for (const [id, { text, salt }] of Object.entries(received.subjects)) {
       this.subjects.put(id, text, salt);
-      this.projections.add({
-        table: 'subjects',
-        row: { id, objectType: 'incident', object: this.incident, at },
-      });
+      this.projections.add(subjectRow(this.incident, id, at));
     }
     let state = before;
     for (const fact of decision.facts) {
@@ -272,8 +229,7 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
     const episode = this.#loop.episode(state);
     for (const effect of decision.effects) this.#request(effect, episode, at);
     this.#projectState(before, state, at);
-    this.#snapshot(state, seq);
-    this.#state = state;
+    this.#state.advance(state, seq);
   }
 
   #request(body: Decision<F>['effects'][number], episode: number, at: number): void {
@@ -304,49 +260,25 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
         status: this.#loop.status(after),
         episode: this.#loop.episode(after),
       }),
-      ...changedTimers(this.#loop.timers(before), this.#loop.timers(after)).map(
-        ({ name, dueAt }): Projection => ({
-          table: 'timers',
-          row: { objectType: 'incident', object: this.incident, name, seq, dueAt },
-        }),
-      ),
+      ...timerRows(this.incident, seq, this.#loop.timers(before), this.#loop.timers(after)),
     );
   }
 
-  #snapshot(state: State, firstSeq: number): void {
-    const { seq } = this.journal.head();
-    if (Math.floor(seq / SNAPSHOT_EVERY) === Math.floor((firstSeq - 1) / SNAPSHOT_EVERY)) return;
-    this.#sql.run(
-      'INSERT OR REPLACE INTO snapshot (one, seq, state, v) VALUES (1, ?, ?, ?)',
-      seq,
-      canonicalJson(state),
-      this.#deps.stateVersion,
-    );
-  }
-
-  #load(): State {
-    const snapshot = this.#sql.all<{ seq: number; state: string }>(
-      'SELECT seq, state FROM snapshot WHERE v = ?',
-      this.#deps.stateVersion,
-    )[0];
-    const from = snapshot ? (JSON.parse(snapshot.state) as State) : this.#loop.initial(this.incident);
-    return this.#fold(from, this.journal.lines(snapshot?.seq ?? 0));
-  }
-
-  #fold(from: State, lines: readonly JournalLine[]): State {
-    const entries = lines.map(({ data, ...line }) => ({ ...line, data: JSON.parse(data) as unknown }));
-    return foldEntries(this.#loop, from, entries, this.#deps.upcasters);
+  #deadLetter(key: string, state: 'dead' | 'replayed', at: number): void {
+    const item = this.outbox.get(key);
+    if (item === null) return;
+    const seq = this.journal.head().seq * 2 + (state === 'replayed' ? 1 : 0);
+    this.projections.add(deadLetterRow(this.incident, item, { state, seq, at }));
   }
 
   #transaction(work: () => void): void {
-    const before = this.#state;
     try {
       this.journal.transaction(() => {
         work();
         this.#deps.changed();
       });
     } catch (error) {
-      this.#state = before;
+      this.#state.forget();
       throw error;
     }
   }
@@ -365,17 +297,4 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
       id: (type, name) => derivedId(type, sha256Bytes(`${this.incident}/${type}/${name}`)),
     };
   }
-}
-
-/** Timers that were set, moved or ended (`dueAt` null). */
-export function changedTimers(
-  before: readonly Timer[],
-  after: readonly Timer[],
-): { name: string; dueAt: number | null }[] {
-  const due = (timers: readonly Timer[], name: string): number | null =>
-    timers.find((timer) => timer.name === name)?.dueAt ?? null;
-  const names = new Set([...before, ...after].map(({ name }) => name));
-  return [...names]
-    .filter((name) => due(before, name) !== due(after, name))
-    .map((name) => ({ name, dueAt: due(after, name) }));
 }
