@@ -10,8 +10,9 @@ import { memberOf } from '../run/run-request.ts';
 import { sha256Bytes } from '../shared/journal.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
 import { incidentStub, runStub, telegramStub } from '../stubs.ts';
+import type { Notice } from './group-queue-notices.ts';
 import { answersOf, type MessageRow, opensTask, replyOf } from './group-queue-rows.ts';
-import type { EffectOutcome, GroupQueueStore, Notice } from './group-queue-store.ts';
+import type { EffectOutcome, GroupQueueStore } from './group-queue-store.ts';
 import { taskIdOf, taskSourceOf } from './group-queue-task.ts';
 
 type Store = Pick<GroupQueueStore, 'row' | 'position'>;

@@ -43,6 +43,12 @@ export class GroupMessages {
     return this.#sql.all<MessageRow>('SELECT * FROM messages WHERE id = ?', id)[0] ?? null;
   }
 
+  known(id: string): MessageRow {
+    const row = this.row(id);
+    if (row === null) throw new Error(`message ${id} was not kept`);
+    return row;
+  }
+
   set(id: string, change: Partial<Pick<MessageRow, Column>>): void {
     const columns = Object.entries(change);
     this.#sql.run(

@@ -1,4 +1,4 @@
-import { decideAnswer, decideTurns } from '../../core/queue/turns.ts';
+import { decideAnswer } from '../../core/queue/turns.ts';
 import type { CancelAnswer, DispatchAnswerMessage, GroupMessage, PersonMessage } from '../rpc.ts';
 import { migrate } from '../shared/migrate.ts';
 import { Outbox, type OutboxItem } from '../shared/outbox.ts';
@@ -7,28 +7,13 @@ import { ProjectionQueue } from '../shared/projection.ts';
 import type { Sql } from '../shared/sql.ts';
 import { answerRow } from './group-queue-answers.ts';
 import { deadLetterOf, grantKey } from './group-queue-letters.ts';
+import { Looks } from './group-queue-looks.ts';
 import { GroupMessages } from './group-queue-messages.ts';
 import { groupQueueMigrations } from './group-queue-migrations.ts';
-import {
-  type MessageRow,
-  type MessageState,
-  opensTask,
-  type StoredMessage,
-  shownMessage,
-} from './group-queue-rows.ts';
+import { Notices } from './group-queue-notices.ts';
+import { type MessageRow, type MessageState, type StoredMessage, shownMessage } from './group-queue-rows.ts';
 import { Steering } from './group-queue-steering.ts';
-import { taskIncidentOf } from './group-queue-task.ts';
-
-/** Longer than a session and what follows it take; then the incident is asked whether it still needs the turn. */
-const LOOK_AFTER_MS = 60 * 60_000;
-/** Looks are rounded to this, so that not every turn moves the alarm and its row. */
-const LOOK_STEP_MS = 30 * 60_000;
-
-/** What a person hears of a message besides its answer. */
-export type Notice =
-  | { what: 'queued' | 'passed_on' | 'came_too_late' }
-  | { what: 'no_slot'; position: number }
-  | { what: 'parked'; reason: string };
+import { Turns, turnLane } from './group-queue-turns.ts';
 
 /**
  * What the store has to know of a performed effect. `unwanted`: nobody waits for the turn any more; it ends at once, so
@@ -42,6 +27,9 @@ export class GroupQueueStore {
   readonly projections: ProjectionQueue;
   readonly #messages: GroupMessages;
   readonly #steering: Steering;
+  readonly #notices: Notices;
+  readonly #turns: Turns;
+  readonly #looks: Looks;
   readonly #sql: Sql;
   readonly #group: string;
   readonly #maxConcurrent: number;
@@ -57,6 +45,16 @@ export class GroupQueueStore {
     this.projections = new ProjectionQueue(sql);
     this.#messages = new GroupMessages(sql, group);
     this.#steering = new Steering(this.#messages, this.outbox);
+    this.#notices = new Notices(this.#messages, this.outbox);
+    this.#looks = new Looks(sql, this.#messages);
+    this.#turns = new Turns({
+      messages: this.#messages,
+      steering: this.#steering,
+      notices: this.#notices,
+      outbox: this.outbox,
+      maxConcurrent,
+      deadLetter: (row, error, at) => this.#letter(row, { state: 'dead', tries: row.round, error }, at),
+    });
   }
 
   /** `show`: it is to appear in the group's chat. A known id changes nothing. */
@@ -69,9 +67,9 @@ export class GroupQueueStore {
       this.#change(nowMs, () => {
         const { priority = 2, turn } = message;
         this.#add({ ...message, priority, turn: turn ? 1 : 0 }, turn ? 'waiting' : 'noted', nowMs);
-        if (show && !message.isShown) this.#show(message.id, nowMs);
+        if (show && !message.isShown) this.#notices.show(message.id, nowMs);
       });
-    const { state } = this.#known(message.id);
+    const { state } = this.#messages.known(message.id);
     return state === 'waiting' || state === 'active'
       ? { state, position: this.position(message.id) ?? 0 }
       : { state: 'noted', position: 0 };
@@ -84,12 +82,13 @@ export class GroupQueueStore {
         const joined = message.isOwnTask ? null : this.#steering.turnFor(message.thread);
         const row = { ...message, turn: 1, incident: null };
         this.#add(row, joined === null ? 'waiting' : 'steering', nowMs);
-        if (show) this.#show(message.id, nowMs);
+        if (show) this.#notices.show(message.id, nowMs);
         if (joined !== null) this.#steering.join(message.id, joined, nowMs);
-        this.#grant(nowMs);
-        if (this.#known(message.id).state === 'waiting') this.#tell(message.id, { what: 'queued' }, nowMs);
+        this.#turns.grant(nowMs);
+        if (this.#messages.known(message.id).state === 'waiting')
+          this.#notices.tell(message.id, { what: 'queued' }, nowMs);
       });
-    return { state: this.#known(message.id).state, position: this.position(message.id) ?? 0 };
+    return { state: this.#messages.known(message.id).state, position: this.position(message.id) ?? 0 };
   }
 
   /** What came of a task that a session of this group dispatched: for that session, else for a turn of its own. */
@@ -99,15 +98,15 @@ export class GroupQueueStore {
         const asked = this.#messages.turnOf(answer.parent.incident);
         const way = decideAnswer(asked && { state: asked.state, isCanceled: asked.canceled_by !== null });
         this.#add(answerRow(answer, asked), way === 'turn' ? 'waiting' : way, nowMs);
-        if (show) this.#show(answer.id, nowMs);
+        if (show) this.#notices.show(answer.id, nowMs);
         if (way === 'steering' && asked !== null) this.#steering.join(answer.id, asked.id, nowMs);
       });
-    return this.#known(answer.id).state;
+    return this.#messages.known(answer.id).state;
   }
 
   /** `failed`: why its work came to nothing for good. */
   endTurn(id: string, at: number, failed: string | null = null): void {
-    this.#change(at, () => this.#end(id, at, failed));
+    this.#change(at, () => this.#turns.end(id, at, failed));
   }
 
   /** The incident of an active turn begins this run for it: what is for the turn goes there. */
@@ -118,7 +117,7 @@ export class GroupQueueStore {
   /** The run of a turn waits for a slot: who asked for it hears the place. */
   waitsForSlot(run: string, position: number, nowMs: number): void {
     const turn = this.#messages.active().find((row) => row.run === run);
-    if (turn) this.#change(nowMs, () => this.#tell(turn.id, { what: 'no_slot', position }, nowMs));
+    if (turn) this.#change(nowMs, () => this.#notices.tell(turn.id, { what: 'no_slot', position }, nowMs));
   }
 
   /** The run's model was given it. */
@@ -171,8 +170,8 @@ export class GroupQueueStore {
       if (outcome === null) return;
       const id = messageOf(body);
       if ('steered' in outcome) {
-        if (outcome.steered === 'accepted') this.#tell(id, { what: 'passed_on' }, nowMs);
-      } else this.#end(id, nowMs, null);
+        if (outcome.steered === 'accepted') this.#notices.tell(id, { what: 'passed_on' }, nowMs);
+      } else this.#turns.end(id, nowMs, null);
     });
   }
 
@@ -184,9 +183,9 @@ export class GroupQueueStore {
       if (row === null || kind === 'look' || isOver) return;
       const { nowMs, error } = failure;
       const tries = this.outbox.get(key)?.tries ?? 0;
-      if (kind === 'steer') this.#toOwnTurn(row, nowMs);
+      if (kind === 'steer') this.#turns.toOwnTurn(row, nowMs);
       else this.#letter(row, { key, kind, state: 'dead', tries, error }, nowMs);
-      if (kind === 'grant') this.#park(row, error, nowMs);
+      if (kind === 'grant') this.#turns.park(row, error, nowMs);
     });
   }
 
@@ -205,36 +204,19 @@ export class GroupQueueStore {
         nowMs,
       );
       if (!isTurn) this.outbox.revive(key, nowMs);
-      else {
-        const round = row.round + 1;
-        this.#messages.set(row.id, {
-          state: 'waiting',
-          round,
-          queued_at: nowMs,
-          ended_at: null,
-          reason: null,
-        });
-      }
+      else this.#turns.queueAgain(row, nowMs);
     });
     return true;
   }
 
   /** When an active turn is looked after next. */
   nextLookAt(): number | null {
-    const due = this.#messages.active().map(lookAt);
-    return due.length === 0 ? null : Math.min(...due);
+    return this.#looks.nextAt();
   }
 
   /** A turn that is held for very long may have lost who would end it: its incident is asked once more. */
   look(nowMs: number): void {
-    const due = this.#messages.active().filter((row) => lookAt(row) <= nowMs);
-    if (due.length === 0) return;
-    this.#change(nowMs, () => {
-      for (const { id } of due) {
-        this.#messages.set(id, { looked_at: nowMs });
-        this.outbox.add({ key: `look:${id}:${nowMs}`, kind: 'look', lane: null, body: id }, nowMs);
-      }
-    });
+    if (this.#looks.isDue(nowMs)) this.#change(nowMs, () => this.#looks.ask(this.outbox, nowMs));
   }
 
   row(id: string): MessageRow | null {
@@ -271,12 +253,6 @@ export class GroupQueueStore {
     this.#messages.redact(incident, text);
   }
 
-  #known(id: string): MessageRow {
-    const row = this.row(id);
-    if (row === null) throw new Error(`message ${id} was not kept`);
-    return row;
-  }
-
   #add(
     message: Pick<MessageRow, 'id' | 'thread' | 'text' | 'turn' | 'incident' | 'at' | 'priority'> & {
       from: string;
@@ -305,56 +281,6 @@ export class GroupQueueStore {
     });
   }
 
-  #show(id: string, nowMs: number): void {
-    this.outbox.add({ key: `show:${id}`, kind: 'show', lane: 'chat', body: id }, nowMs);
-  }
-
-  /** To a person who waits, once, in the order of what happened. */
-  #tell(id: string, notice: Notice, nowMs: number): void {
-    const { reply, round, answers } = this.#known(id);
-    // Nobody said an answer: of its way only a failure is worth telling.
-    if (reply === null || (answers !== null && notice.what !== 'parked')) return;
-    const key = `tell:${id}:${notice.what}:${round}`;
-    this.outbox.add({ key, kind: 'tell', lane: 'chat', body: JSON.stringify({ id, ...notice }) }, nowMs);
-  }
-
-  /** A person's message whose work failed can be replayed; what an incident asked for is the incident's to say. */
-  #end(id: string, at: number, failed: string | null): void {
-    const row = this.row(id);
-    if (row?.state !== 'active' && row?.state !== 'waiting') return;
-    const isCanceled = row.canceled_by !== null;
-    const isParked = !isCanceled && failed !== null && opensTask(row);
-    const state = isCanceled ? 'canceled' : isParked ? 'parked' : 'done';
-    this.#messages.set(id, { state, ended_at: at, reason: isCanceled ? row.reason : failed });
-    if (isParked) this.#letter(row, { state: 'dead', tries: row.round, error: failed }, at);
-    // Who canceled the work asks for no answers to it.
-    for (const left of this.#steering.leftBy(id))
-      if (isCanceled && left.answers !== null) this.#messages.set(left.id, { state: 'noted', ended_at: at });
-      else this.#toOwnTurn(left, at);
-  }
-
-  #park(row: MessageRow, error: string, nowMs: number): void {
-    this.#messages.set(row.id, { state: 'parked', ended_at: nowMs, reason: error });
-    this.#tell(row.id, { what: 'parked', reason: error }, nowMs);
-    for (const left of this.#steering.leftBy(row.id)) this.#toOwnTurn(left, nowMs);
-  }
-
-  #toOwnTurn(row: MessageRow, nowMs: number): void {
-    if (row.state !== 'steering') return;
-    this.#messages.set(row.id, { state: 'waiting', steers: null, queued_at: nowMs });
-    this.#tell(row.id, { what: 'came_too_late' }, nowMs);
-  }
-
-  #grant(nowMs: number): void {
-    if (this.#messages.count('active') >= this.#maxConcurrent) return;
-    for (const id of decideTurns(this.#messages.turns(), this.#maxConcurrent)) {
-      const row = this.#known(id);
-      const incident = opensTask(row) ? taskIncidentOf(row) : row.incident;
-      this.#messages.set(id, { state: 'active', granted_at: nowMs, incident });
-      this.outbox.add({ key: grantKey(row), kind: 'grant', lane: turnLane(id), body: id }, nowMs);
-    }
-  }
-
   #letter(
     row: MessageRow,
     letter: { key?: string; kind?: string; state: 'dead' | 'replayed'; tries: number; error: string },
@@ -369,28 +295,12 @@ export class GroupQueueStore {
   #change(nowMs: number, work: () => void): void {
     this.#sql.transaction(() => {
       work();
-      this.#grant(nowMs);
-      this.#projectLook();
+      this.#turns.grant(nowMs);
+      this.#looks.project(this.#group, this.projections);
       this.#changed();
     });
   }
-
-  #projectLook(): void {
-    const dueAt = this.nextLookAt();
-    const known = this.#sql.all<{ seq: number; due_at: number | null }>('SELECT seq, due_at FROM look')[0];
-    if ((known?.due_at ?? null) === dueAt) return;
-    const seq = (known?.seq ?? 0) + 1;
-    this.#sql.run('INSERT OR REPLACE INTO look (one, seq, due_at) VALUES (1, ?, ?)', seq, dueAt);
-    const row = { objectType: 'group_queue', object: this.#group, name: 'look', seq, dueAt };
-    this.projections.add({ table: 'timers', row });
-  }
 }
-
-const lookAt = ({ looked_at, granted_at, at }: MessageRow): number =>
-  Math.ceil(((looked_at ?? granted_at ?? at) + LOOK_AFTER_MS) / LOOK_STEP_MS) * LOOK_STEP_MS;
-
-/** What is said to a turn's incident comes in order. */
-const turnLane = (id: string): string => `turn:${id}`;
 
 /** An effect's body is its message's id, or JSON that names it. */
 const messageOf = (body: string): string =>

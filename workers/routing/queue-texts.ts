@@ -1,5 +1,5 @@
 import { html } from '../../core/text/plain.ts';
-import type { Notice } from '../../durable-objects/group-queue/group-queue-store.ts';
+import type { Notice } from '../../durable-objects/group-queue/group-queue-notices.ts';
 import type { CancelAnswer } from '../../durable-objects/rpc.ts';
 
 const ORDINALS = new Intl.PluralRules('en', { type: 'ordinal' });
