@@ -1,7 +1,6 @@
 import { DEFAULT_PRIORITY } from '../../core/contracts/priority.ts';
 import { type BudgetCaps, dayOf, nextDayAt, startOfDay } from '../../core/cost/caps.ts';
 import { BURST_WINDOW_MS, DISPATCHES_PER_DAY } from '../../core/governors/dispatch.ts';
-import { chooseNext } from '../../core/pool/choose-next.ts';
 import { leaseExpiry, type PoolView } from '../../core/pool/slots.ts';
 import type { RunPoolRpc } from '../rpc.ts';
 import { Journal } from '../shared/journal.ts';
@@ -11,8 +10,10 @@ import { Outbox } from '../shared/outbox.ts';
 import type { Failure } from '../shared/outbox-drain.ts';
 import { ProjectionQueue } from '../shared/projection.ts';
 import type { Sql } from '../shared/sql.ts';
+import { BackOffs } from './run-pool-back-offs.ts';
 import { PoolBudget } from './run-pool-budget.ts';
 import { PoolGovernors } from './run-pool-governors.ts';
+import { Grants } from './run-pool-grants.ts';
 import { type Lease, Leases } from './run-pool-leases.ts';
 import { poolLetter } from './run-pool-letters.ts';
 import { runPoolMigrations } from './run-pool-migrations.ts';
@@ -20,7 +21,7 @@ import { Runners } from './run-pool-runners.ts';
 import { Spending, type SpentByDay } from './run-pool-spending.ts';
 import { type PoolStatus, poolStatus } from './run-pool-status.ts';
 import { Stops } from './run-pool-stops.ts';
-import { type Waiting, WaitingRuns } from './run-pool-waiting.ts';
+import { WaitingRuns } from './run-pool-waiting.ts';
 
 type LeaseRequest = Parameters<RunPoolRpc['lease']>[0];
 type LeaseAnswer = Awaited<ReturnType<RunPoolRpc['lease']>>;
@@ -39,11 +40,6 @@ export interface PoolSettings {
 /** Whoever says stop ends the runs himself; this is for those that he did not come to. */
 const HALT_AFTER_MS = 15_000;
 
-interface Granted {
-  run: string;
-  lease: { fence: number; runner: string | null };
-}
-
 /** Slots, leases, budgets: one transaction decides all three, so that no two runs get the same. */
 export class RunPoolStore {
   readonly outbox: Outbox;
@@ -56,13 +52,13 @@ export class RunPoolStore {
   readonly governors: PoolGovernors;
   readonly stops: Stops;
   readonly budget: PoolBudget;
-  readonly #sql: Sql;
+  readonly #backOffs: BackOffs;
+  readonly #grants: Grants;
   readonly #settings: () => PoolSettings;
   readonly #changed: () => void;
 
   constructor(sql: Sql, settings: () => PoolSettings, changed: () => void) {
     migrate(sql, runPoolMigrations);
-    this.#sql = sql;
     this.#settings = settings;
     this.#changed = changed;
     this.outbox = new Outbox(sql);
@@ -74,6 +70,7 @@ export class RunPoolStore {
     this.spending = new Spending(sql);
     this.governors = new PoolGovernors(sql);
     this.stops = new Stops(sql);
+    this.#backOffs = new BackOffs(sql);
     this.budget = new PoolBudget({
       leases: this.leases,
       spending: this.spending,
@@ -85,6 +82,17 @@ export class RunPoolStore {
         const body = JSON.stringify({ run, detail });
         this.outbox.add({ key: `over_budget:${run}:${fence}`, kind: 'over_budget', lane: null, body }, at);
       },
+    });
+    this.#grants = new Grants({
+      outbox: this.outbox,
+      leases: this.leases,
+      waiting: this.waiting,
+      runners: this.runners,
+      stops: this.stops,
+      backOffs: this.#backOffs,
+      budget: this.budget,
+      settings,
+      audit: (type, data, at) => this.#audit(type, data, at),
     });
   }
 
@@ -107,13 +115,8 @@ export class RunPoolStore {
         if (before === null) this.#noteStart(run, nowMs);
         this.waiting.add(asked);
       }
-      const granted = this.#grantWaiting(nowMs);
-      const own = granted.find((one) => one.run === run);
-      this.#tell(
-        granted.filter((one) => one !== own),
-        nowMs,
-      );
-      if (own) return { status: 'granted', ...own.lease };
+      const lease = this.#grants.give(nowMs, run);
+      if (lease !== null) return { status: 'granted', ...lease };
       return { status: 'queued', position: this.waiting.placeOf(waited ?? asked, waited) };
     });
   }
@@ -148,7 +151,7 @@ export class RunPoolStore {
       this.leases.setState(run, 'released');
       const costMicroUsd = Object.values(spent).reduce((sum, one) => sum + one, 0);
       this.#audit('run_released', { run, fence: lease.fence, costMicroUsd }, nowMs);
-      this.#tell(this.#grantWaiting(nowMs), nowMs);
+      this.#grants.give(nowMs);
     });
   }
 
@@ -156,7 +159,7 @@ export class RunPoolStore {
   spent(run: string, spent: SpentByDay, nowMs: number): void {
     this.#change(() => {
       this.budget.book(run, spent, nowMs);
-      this.#tell(this.#grantWaiting(nowMs), nowMs);
+      this.#grants.give(nowMs);
     });
   }
 
@@ -165,7 +168,7 @@ export class RunPoolStore {
       const { runner, capacity, running, problems } = report;
       this.runners.seen({ name: runner, lastSeenAt: nowMs, capacity, running, problems });
       const lost = report.leases.filter(({ run, fence }) => !this.leases.renew(run, fence, runner, nowMs));
-      this.#tell(this.#grantWaiting(nowMs), nowMs);
+      this.#grants.give(nowMs);
       return { lost: lost.map(({ run }) => run), stop: this.stops.isStopped };
     });
   }
@@ -192,7 +195,7 @@ export class RunPoolStore {
           const key = `halt:${run}:${fence}`;
           this.outbox.add({ key, kind: 'halt', lane: null, body }, nowMs + HALT_AFTER_MS);
         }
-      this.#tell(this.#grantWaiting(nowMs), nowMs);
+      this.#grants.give(nowMs);
     });
     return held;
   }
@@ -202,7 +205,7 @@ export class RunPoolStore {
       for (const runner of names)
         if (this.runners.setDrained(runner, drained, by, nowMs))
           this.#audit(drained ? 'runner_drained' : 'runner_undrained', { runner, by }, nowMs);
-      this.#tell(this.#grantWaiting(nowMs), nowMs);
+      this.#grants.give(nowMs);
     });
   }
 
@@ -210,20 +213,14 @@ export class RunPoolStore {
   setOverride(on: boolean, by: string, nowMs: number): number | null {
     return this.#change(() => {
       const until = this.budget.setOverride(on, by, nowMs);
-      this.#tell(this.#grantWaiting(nowMs), nowMs);
+      this.#grants.give(nowMs);
       return until;
     });
   }
 
-  /** The longest pause that was asked for counts. */
   backOff(group: string, until: number, run: string, nowMs: number): void {
     this.#change(() => {
-      this.#sql.run(
-        `INSERT INTO back_offs (agent_group, until) VALUES (?, ?)
-         ON CONFLICT (agent_group) DO UPDATE SET until = max(until, excluded.until)`,
-        group,
-        until,
-      );
+      this.#backOffs.add(group, until);
       this.#audit('backed_off', { group, until, run }, nowMs);
     });
   }
@@ -238,41 +235,19 @@ export class RunPoolStore {
         this.#audit('lease_lost', { run, fence, runner }, nowMs);
         this.outbox.add({ key: `lost:${run}:${fence}:${nowMs}`, kind: 'lost', lane: null, body: run }, nowMs);
       }
-      this.#sql.run('DELETE FROM back_offs WHERE until <= ?', nowMs);
-      this.#tell(this.#grantWaiting(nowMs), nowMs);
+      this.#backOffs.forgetEnded(nowMs);
+      this.#grants.give(nowMs);
     });
   }
 
   nextTimerAt(nowMs: number): number | null {
     const times = this.leases.held().map(({ kind, renewedAt }) => leaseExpiry(kind, renewedAt));
-    if (this.waiting.size > 0)
-      times.push(
-        nextDayAt(nowMs),
-        ...this.#sql.all<{ until: number }>('SELECT until FROM back_offs').map(({ until }) => until),
-      );
+    if (this.waiting.size > 0) times.push(nextDayAt(nowMs), ...this.#backOffs.ends());
     return times.length > 0 ? Math.min(...times) : null;
   }
 
   status(nowMs: number): PoolStatus {
-    return poolStatus(this, this.#settings(), this.view(nowMs), nowMs);
-  }
-
-  view(nowMs: number): PoolView {
-    const { slots, runners, maxConcurrentOf } = this.#settings();
-    const pausing = this.#sql.all<{ name: string }>(
-      'SELECT agent_group AS name FROM back_offs WHERE until > ?',
-      nowMs,
-    );
-    return {
-      held: this.leases.held(),
-      runners: this.runners.places(runners),
-      slots,
-      stopped: this.stops.isStopped,
-      pausing: new Set(pausing.map(({ name }) => name)),
-      maxConcurrentOf,
-      lastServed: lookedUpOnce((group) => this.leases.lastFenceOf(group)),
-      nowMs,
-    };
+    return poolStatus(this, this.#settings(), this.#grants.view(nowMs), nowMs);
   }
 
   done(key: string): void {
@@ -292,32 +267,6 @@ export class RunPoolStore {
       this.#letter(key, 'replayed', nowMs);
       return true;
     });
-  }
-
-  /** Whatever can go now goes, one after the other. */
-  #grantWaiting(nowMs: number): Granted[] {
-    const heads = this.waiting.heads();
-    const granted: Granted[] = [];
-    while (heads.length > 0) {
-      const isAffordable = (run: Waiting): boolean => this.budget.reservation(run, nowMs).kind === 'reserve';
-      const next = chooseNext(heads, this.view(nowMs), isAffordable);
-      if (next === null) break;
-      const { run, runner } = next;
-      const fence = this.leases.grant({ ...run, runner }, nowMs);
-      this.waiting.remove(run.run);
-      this.#audit('run_leased', { run: run.run, group: run.group, fence, runner }, nowMs);
-      granted.push({ run: run.run, lease: { fence, runner } });
-      const behind = this.waiting.headLike(run);
-      heads.splice(heads.indexOf(run), 1, ...(behind === null ? [] : [behind]));
-    }
-    return granted;
-  }
-
-  #tell(granted: readonly Granted[], nowMs: number): void {
-    for (const one of granted) {
-      const key = `granted:${one.run}:${one.lease.fence}`;
-      this.outbox.add({ key, kind: 'granted', lane: null, body: JSON.stringify(one) }, nowMs);
-    }
   }
 
   #noteStart(run: string, nowMs: number): void {
@@ -351,14 +300,4 @@ export class RunPoolStore {
       return result;
     });
   }
-}
-
-/** A view is of one moment: what was looked up stays true for it. */
-function lookedUpOnce(look: (group: string) => number): (group: string) => number {
-  const known = new Map<string, number>();
-  return (group) => {
-    const value = known.get(group) ?? look(group);
-    known.set(group, value);
-    return value;
-  };
 }
