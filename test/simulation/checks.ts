@@ -16,7 +16,12 @@ interface JournalLine {
 /** The pool's limit, as the object has it. */
 const HEAVY_SLOTS = 15;
 const TURNS_PER_GROUP = 4;
-const ENDED = ['idle', 'resolved', 'explained', 'escalated', 'aborted'];
+const ENDED = [
+  'idle',
+  ...['resolved', 'explained', 'escalated', 'aborted'],
+  // Of requests that a person decides.
+  ...['approved', 'denied', 'expired', 'failed'],
+];
 
 /** After each call: what must hold at every moment of the object that was called. */
 export function checkNow(world: World, binding: string, name: string): void {
@@ -59,6 +64,7 @@ export async function checkAtRest(world: World): Promise<void> {
   for (const incident of objects.of('INCIDENT')) await checkIncident(world, incident);
   for (const queue of objects.of('GROUP_QUEUE')) checkQueue(world, queue);
   world.talk.check();
+  world.errands.check();
   for (const run of objects.of('RUN')) checkRun(world, run);
   for (const pool of objects.of('RUN_POOL')) checkPoolAtRest(world, pool);
   for (const bot of objects.of('TELEGRAM')) checkMessages(world, bot);
@@ -167,6 +173,8 @@ function checkStory(world: World, incident: ObjectState, lines: JournalLine[]): 
       'open_pull_request',
       'complete_pull_request',
       'perform_intent',
+      'perform_admin_action',
+      'answer_dispatch',
       'notify_operator',
     ];
     if (!once.includes(fact.kind ?? '')) continue;

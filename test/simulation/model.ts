@@ -46,19 +46,19 @@ export class Model implements Service {
   }
 
   perform({ body }: Asked): Answer {
-    const { model, messages } = body as { model: string; messages: unknown[] };
+    const { model, messages, tools } = body as {
+      model: string;
+      messages: unknown[];
+      tools?: { name: string }[];
+    };
     this.#world.talk.reads(JSON.stringify(messages));
-    const asksTool = messages.length === 1 && this.#random.chance(0.3);
+    // Who may dispatch is asked for a report; the others judge.
+    const isTask = tools?.some(({ name }) => name === 'dispatch' || name === 'audit_search') === true;
+    const asksTool = messages.length <= 3 && this.#random.chance(isTask ? 0.6 : 0.3);
+    const use = isTask ? this.#dispatch() : { name: 'read_log', input: { fromLine: 1, toLine: 3 } };
     const content = asksTool
-      ? [
-          {
-            type: 'tool_use',
-            id: `toolu_${this.#calls}`,
-            name: 'read_log',
-            input: { fromLine: 1, toLine: 3 },
-          },
-        ]
-      : [{ type: 'text', text: this.#judgement() }];
+      ? [{ type: 'tool_use', id: `toolu_${this.#calls}`, ...use }]
+      : [{ type: 'text', text: isTask ? JSON.stringify(taskReport) : this.#judgement() }];
     const id = `msg_${++this.#calls}`;
     return {
       status: 200,
@@ -75,6 +75,14 @@ export class Model implements Service {
           output_tokens: this.#random.between(10, 900),
         },
       },
+    };
+  }
+
+  #dispatch() {
+    const group = this.#random.pick(['ryan', 'cody', 'sam']);
+    return {
+      name: 'dispatch',
+      input: { group, prompt: `part ${this.#random.between(1, 3)}`, budgetUsd: 0.2 },
     };
   }
 

@@ -160,7 +160,13 @@ export class Runner implements Service {
     if (kept) return kept;
     if (fence < (this.known.get(run)?.fence ?? 0)) return refused('stale_fence', 'a newer lease exists');
     const { body } = intent;
-    if (body.kind !== 'push_fix') throw new Error('only pushes are asked for');
+    if (body.kind !== 'push_fix') {
+      if (body.kind === 'admin_request') throw new Error('a request is for a person');
+      this.#world.errands.executes(intent);
+      const done: IntentOutcome = { outcome: 'executed', exitCode: 0, durationMs: 9, output: '', log: null };
+      this.#outcomes.set(intent.id, done);
+      return done;
+    }
     const { azure } = this.#world;
     const repository = Number(body.repository.slice(-1));
     const before = azure.head(repository, body.ref);
@@ -188,6 +194,7 @@ export class Runner implements Service {
         }),
     ];
     for (let n = random.between(1, 4); n > 0; n--) steps.push(() => this.#work(session));
+    if (session.request.fix === null && random.chance(0.4)) steps.push(() => this.#wish(session));
     const checkpoint = random.chance(0.3);
     if (checkpoint) steps.push(() => this.#checkpoint(session));
     if (random.chance(agentTrouble)) {
@@ -319,6 +326,13 @@ export class Runner implements Service {
         },
       },
     });
+  }
+
+  #wish(session: Session): void {
+    const { run, fence, request } = session;
+    const body = this.#world.errands.wish(request.group);
+    const id = this.#world.newId('int', this.#random);
+    this.#say(session, { type: 'intent', data: { id, run, fence, digest: this.#random.hex(64), body } });
   }
 
   #report(session: Session, value: unknown): void {
