@@ -10,6 +10,7 @@ import type { Failure } from '../shared/outbox-drain.ts';
 import { ProjectionQueue } from '../shared/projection.ts';
 import type { Sql } from '../shared/sql.ts';
 import { Firings } from './scheduler-firings.ts';
+import { Kept } from './scheduler-kept.ts';
 import { schedulerMigrations } from './scheduler-migrations.ts';
 import { definitionOf, type Firing, firingOf, type ScheduleView } from './scheduler-rows.ts';
 import { nextOf, ScheduleTable, viewOf } from './scheduler-table.ts';
@@ -31,14 +32,14 @@ export class SchedulerStore {
   readonly outbox: Outbox;
   readonly projections: ProjectionQueue;
   readonly journal: Journal;
-  readonly #sql: Sql;
+  readonly #kept: Kept;
   readonly #table: ScheduleTable;
   readonly #firings: Firings;
   readonly #changed: () => void;
 
   constructor(sql: Sql, changed: () => void) {
     migrate(sql, schedulerMigrations);
-    this.#sql = sql;
+    this.#kept = new Kept(sql);
     this.#changed = changed;
     this.outbox = new Outbox(sql);
     this.projections = new ProjectionQueue(sql);
@@ -50,7 +51,7 @@ export class SchedulerStore {
   /** Makes the deployed schedules what they are to be. One that is named no more is kept, inactive. */
   adopt(wanted: readonly Deployed[], nowMs: number): void {
     const digest = sha256Hex(canonicalJson(wanted));
-    if (this.#kept('deployed') === digest) return;
+    if (this.#kept.get('deployed') === digest) return;
     this.#transaction(() => {
       for (const { source, definition } of wanted) {
         const change = this.#table.put(definition, source, nowMs);
@@ -63,7 +64,7 @@ export class SchedulerStore {
           this.#table.deactivate(id);
           this.#note('schedule_deactivated', { by: source, schedule: id }, nowMs);
         }
-      this.#keep('deployed', digest);
+      this.#kept.set('deployed', digest);
     });
   }
 
@@ -173,7 +174,7 @@ export class SchedulerStore {
     const firing = this.#firings.get(id);
     if (firing?.part !== part || !['going', 'failed'].includes(firing.status)) return null;
     const { schedule, agent_group: group, cause, text, due_at: dueAt } = firing;
-    const memory = this.#kept(`task:${schedule}`);
+    const memory = this.#kept.get(`task:${schedule}`);
     return {
       schedule,
       group,
@@ -190,7 +191,8 @@ export class SchedulerStore {
     this.#transaction(() => {
       if (!this.#firings.settle(id, part, outcome, nowMs)) return;
       const { schedule } = this.#firings.get(id) ?? {};
-      if (memory !== null && schedule !== undefined) this.#keep(`task:${schedule}`, JSON.stringify(memory));
+      if (memory !== null && schedule !== undefined)
+        this.#kept.set(`task:${schedule}`, JSON.stringify(memory));
       if (outcome.kind !== 'more') this.#noteEnd(id, nowMs);
     });
   }
@@ -285,62 +287,18 @@ export class SchedulerStore {
 
   #deadLetter(key: string, state: 'dead' | 'replayed', at: number): void {
     const item = this.outbox.get(key);
-    if (item === null) return;
-    const { tries, error, body } = item;
-    this.projections.add({
-      table: 'dead_letters',
-      row: {
-        id: `scheduler:${key}`,
-        seq: this.#nextStateSeq(),
-        objectType: 'scheduler',
-        object: 'schedules',
-        key,
-        kind: 'schedule_due',
-        incident: null,
-        state,
-        tries,
-        error: error ?? '',
-        body,
-        at,
-      },
-    });
+    if (item !== null) this.projections.add(this.#kept.deadLetterRow(item, state, at));
   }
 
   #note(type: string, data: Record<string, unknown>, at: number): void {
     this.projections.add(auditRowOf(this.journal.append({ at, type, v: 1, data }), CHAIN));
   }
 
-  #kept(name: string): string | null {
-    return this.#sql.all<{ value: string }>('SELECT value FROM kept WHERE name = ?', name)[0]?.value ?? null;
-  }
-
-  #keep(name: string, value: string): void {
-    this.#sql.run('INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)', name, value);
-  }
-
-  /** State rows in D1 go forward by this. */
-  #nextStateSeq(): number {
-    const seq = Number(this.#kept('state_seq') ?? 0) + 1;
-    this.#keep('state_seq', String(seq));
-    return seq;
-  }
-
-  /** The one timer of this object as D1 shows it: overdue, it tells of a clock that stands still. */
-  #projectTimer(): void {
-    const dueAt = this.nextTimerAt();
-    if (this.#kept('timer') === String(dueAt)) return;
-    this.#keep('timer', String(dueAt));
-    const seq = this.#nextStateSeq();
-    this.projections.add({
-      table: 'timers',
-      row: { objectType: 'scheduler', object: 'schedules', name: 'next', seq, dueAt },
-    });
-  }
-
   #transaction<T>(work: () => T): T {
     return this.journal.transaction(() => {
       const result = work();
-      this.#projectTimer();
+      const timer = this.#kept.timerRow(this.nextTimerAt());
+      if (timer !== null) this.projections.add(timer);
       this.#changed();
       return result;
     });
