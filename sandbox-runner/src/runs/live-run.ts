@@ -1,8 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import type { Artifact } from '../../../core/contracts/artifact.ts';
 import type { RunEndReason, RunMessage, RunRequest } from '../../../core/contracts/run.ts';
-import { backoffMs } from '../../../core/outbox/backoff.ts';
-import { clip } from '../../../core/text/plain.ts';
 import type { Logger } from '../logger.ts';
 import type {
   EventAnswer,
@@ -13,13 +9,15 @@ import type {
   SandboxHandlers,
   SandboxSpec,
 } from '../sandbox.ts';
-import type { ArtifactStore, FetchedArtifact } from '../worker/artifact-store.ts';
+import type { ArtifactStore } from '../worker/artifact-store.ts';
 import type { EventSpool, Told } from '../worker/event-spool.ts';
-import { WorkerError } from '../worker/worker-client.ts';
 import type { MessageStore } from './message-store.ts';
 import { type RunToolDeps, RunTools } from './run-tools.ts';
+import { fetchCheckpoint, keepTranscript } from './session-artifacts.ts';
+import { endOf, type Stop } from './session-end.ts';
 import { type EventArguments, SessionEvents } from './session-events.ts';
 import { SessionMessages } from './session-messages.ts';
+import { alertPayload, endedPayload, payloadOf } from './session-payloads.ts';
 import { SessionWatch } from './session-watch.ts';
 
 export interface LiveRunDeps extends RunToolDeps {
@@ -33,20 +31,8 @@ export interface LiveRunDeps extends RunToolDeps {
   imageReady: () => Promise<unknown>;
 }
 
-/** Limits of the contract of events. */
-const TOOL_TEXT_CHARS = 4_096;
-const SAID_CHARS = 16_000;
-const DETAIL_CHARS = 4_000;
-const ALERT_CHARS = 1_900;
 const LEASE_LOOK_MS = 500;
-const FETCH_TRIES = 5;
 const WORKSPACE_FOLDER = '/workspace/repo';
-
-/** Why we ended a run; it outranks what the container says of its own end. */
-interface Stop {
-  reason: RunEndReason;
-  detail: string;
-}
 
 /** One session from start to end: every happening becomes an event in the spool, the last one is `ended`. */
 export class LiveRun {
@@ -163,7 +149,7 @@ export class LiveRun {
   #alert(rule: string, text: string): void {
     if (this.#alerted.has(rule)) return;
     this.#alerted.add(rule);
-    this.#events.keep({ type: 'alert', data: { rule, text: clip(this.#deps.redact(text), ALERT_CHARS) } });
+    this.#events.keep(alertPayload(rule, text, this.#deps.redact));
   }
 
   /** Without a fresh lease nothing is spent: calls wait, and waiting is not silence. */
@@ -182,28 +168,6 @@ export class LiveRun {
     } finally {
       this.#paused -= 1;
       this.#lastSignAtMs = this.#deps.nowMs();
-    }
-  }
-
-  async #checkpoint(): Promise<NonNullable<SandboxSpec['checkpoint']> | null> {
-    const { id, checkpoint } = this.request;
-    if (checkpoint === null) return null;
-    const { head, uncommitted, bundle } = checkpoint;
-    if (bundle === null) return { head, uncommitted, bundle: null };
-    const fetched = await this.#fetched(id, bundle.sha256);
-    if (!fetched.ok) throw new Error('the checkpoint of the session before arrived altered');
-    return { head, uncommitted, bundle: fetched.bytes };
-  }
-
-  /** A Worker that is away for a moment must not cost the work of a session. */
-  async #fetched(run: string, sha256: string): Promise<FetchedArtifact> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#deps.artifacts.read(run, sha256);
-      } catch (error) {
-        if (!(error instanceof WorkerError) || !error.retryable || tries >= FETCH_TRIES) throw error;
-        await this.#deps.sleep(backoffMs(tries, this.#deps.random(), null));
-      }
     }
   }
 
@@ -233,7 +197,7 @@ export class LiveRun {
         if (workspace === null) throw new Error('this run has no repository');
         return this.#deps.remotes.withCommit(workspace, workspace.commit);
       },
-      checkpoint: this.#isTakenBack ? null : await this.#checkpoint(),
+      checkpoint: this.#isTakenBack ? null : await fetchCheckpoint(request, this.#deps),
       spentMicroUsd: this.#told.spentMicroUsd,
       imageDigest: request.imageDigest,
     };
@@ -283,86 +247,21 @@ export class LiveRun {
     return this.#watch.judge(event, this.#deps.nowMs());
   }
 
-  #bounded(text: string | null): string | null {
-    return text === null ? null : clip(this.#deps.redact(text), TOOL_TEXT_CHARS);
-  }
-
   #onEvent(event: SandboxEvent): void {
     this.#lastSignAtMs = this.#deps.nowMs();
-    if (event.type === 'turn' || event.type === 'compacted' || event.type === 'stopping') return;
-    if (event.type === 'said')
-      return this.#events.append({
-        type: 'said',
-        data: { text: clip(this.#deps.redact(event.text), SAID_CHARS) },
-      });
-    const { id, name, phase, input, output, durationMs } = event;
-    this.#events.append({
-      type: 'tool',
-      data: {
-        id,
-        name,
-        phase,
-        input: this.#bounded(input),
-        output: this.#bounded(output),
-        durationMs: durationMs === null ? null : Math.max(0, Math.round(durationMs)),
-      },
-    });
-  }
-
-  async #transcript(path: string | null): Promise<Artifact | null> {
-    if (path === null) return null;
-    try {
-      const text = this.#deps.redact(await readFile(path, 'utf8'));
-      if (text === '') return null;
-      const bytes = new TextEncoder().encode(text);
-      return await this.#deps.artifacts.put(
-        this.request.id,
-        'transcript.jsonl',
-        'application/x-ndjson',
-        bytes,
-      );
-    } catch (error) {
-      this.#deps.logger.error('a transcript was not kept', { run: this.request.id, error });
-      return null;
-    }
+    const payload = payloadOf(event, this.#deps.redact);
+    if (payload !== null) this.#events.append(payload);
   }
 
   async #end(end: SandboxEnd): Promise<RunEndReason> {
     this.#ended = true;
     this.#begin(null);
-    const transcript = await this.#transcript(end.transcriptPath);
+    const transcript = await keepTranscript(this.request.id, end.transcriptPath, this.#deps);
     const { reason, detail } = endOf(end, this.#stop, this.#tools);
-    this.#events.keep(
-      {
-        type: 'ended',
-        data: {
-          reason,
-          detail: clip(this.#deps.redact(detail), DETAIL_CHARS),
-          turns: end.turns,
-          durationMs: Math.max(0, Math.round(end.durationMs || this.#deps.nowMs() - this.#acceptedAtMs)),
-          transcript,
-        },
-      },
-      transcript === null ? [] : [transcript],
-    );
+    const durationMs = end.durationMs || this.#deps.nowMs() - this.#acceptedAtMs;
+    const ended = { reason, detail, turns: end.turns, durationMs, transcript };
+    this.#events.keep(endedPayload(ended, this.#deps.redact), transcript === null ? [] : [transcript]);
     await this.#events.written();
     return reason;
   }
-}
-
-/** How a run ended, from the container's word, our own deed, and whether there is a result. */
-export function endOf(
-  end: Pick<SandboxEnd, 'reason' | 'detail'>,
-  stop: { reason: RunEndReason; detail: string } | null,
-  { resultGiven, handedOff }: { resultGiven: boolean; handedOff: boolean },
-): { reason: RunEndReason; detail: string } {
-  if (handedOff && !resultGiven && (end.reason === 'completed' || end.reason === 'timeout'))
-    return { reason: 'handed_off', detail: end.detail };
-  if (end.reason === 'completed')
-    return resultGiven
-      ? { reason: 'completed', detail: end.detail }
-      : { reason: 'no_result', detail: end.detail || 'the session ended without a report' };
-  if (stop && (end.reason === 'canceled' || end.reason === 'timeout' || end.reason === 'start_failed'))
-    return stop;
-  return { reason: end.reason, detail: end.detail };
 }

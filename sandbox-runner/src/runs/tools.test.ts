@@ -6,11 +6,11 @@ import type { EventPayload } from '../worker/event-spool.ts';
 import { LEASE_FRESH_MS, LeaseClock } from '../worker/lease-clock.ts';
 import { WorkerError } from '../worker/worker-client.ts';
 import { decideStart } from './decide-start.ts';
-import { endOf } from './live-run.ts';
 import { MAX_ANSWER_BYTES, readLines } from './read-artifact-tool.ts';
 import { relay } from './relay-tool.ts';
 import { decideReport } from './report-tool.ts';
 import { fileRequest, MAX_REQUESTS } from './request-tool.ts';
+import { endOf } from './session-end.ts';
 
 const VALID = {
   kind: 'fix',
