@@ -54,6 +54,10 @@ export interface InboxRpc extends KeptRpc {
   }): Promise<void>;
   /** Gives a dead event its tries back; false when there is none. */
   retry(event: string): Promise<boolean>;
+  /** Null: there is none, or it was deleted. */
+  subjectText(subject: string): Promise<string | null>;
+  /** Takes a text out of what was not delivered, and out of its subjects. */
+  redact(text: string): Promise<void>;
   /** Takes a person's text away for good. Null: there is no such text. */
   deleteSubject(subject: string, by: string): Promise<{ text: string } | null>;
 }
@@ -83,6 +87,10 @@ export interface IncidentRpc extends KeptRpc {
   retryEffect(key: string): Promise<boolean>;
   /** A text of this incident with its tokens replaced: for a prompt at the moment it is used. */
   resolveText(text: string): Promise<string>;
+  /** Takes a text out of all subjects that quote it. */
+  redact(text: string, by: string): Promise<void>;
+  /** Null: there is none, or it was deleted. */
+  subjectText(subject: string): Promise<string | null>;
   /** Takes a person's text away for good; the journal keeps the reference. Null: there is no such text. */
   deleteSubject(subject: string, by: string): Promise<{ text: string } | null>;
 }
@@ -124,6 +132,13 @@ export interface RunRpc extends KeptRpc {
   endForBudget(detail: string): Promise<void>;
   /** The pool has a slot for this run. */
   granted(lease: { fence: number; runner: string | null }): Promise<void>;
+  /**
+   * Takes a text, and these messages whole, out of what it keeps, and deletes the transcripts in which they stand: a
+   * model says in other words what it has read. `going_on`: a session may be reading; nothing was done.
+   */
+  redact(order: { texts: string[]; messages: string[]; by: string }): Promise<'done' | 'going_on'>;
+  /** Whether a session of it may be reading. */
+  isGoingOn(): Promise<boolean>;
   view(): Promise<unknown>;
   intent(id: string): Promise<Intent | null>;
   /** The runner that has or had it; null when it never came to one. */
@@ -240,6 +255,18 @@ export interface DispatchAnswerMessage extends DispatchAnswer {
   at: number;
 }
 
+/** Who was given a text. */
+export interface Readers {
+  incidents: string[];
+  runs: string[];
+}
+
+export interface FoundMessage extends Readers {
+  text: string;
+  attachment: string | null;
+  state: MessageState;
+}
+
 export type CancelAnswer =
   /** `canceling`: its incident ends its run. */
   | { status: 'canceled' | 'canceling'; text: string }
@@ -266,8 +293,13 @@ export interface GroupQueueRpc extends KeptRpc {
   cancel(message: string, by: string, at: number): Promise<CancelAnswer>;
   /** The newest open message of a person in this thread; once by the command's id. */
   cancelNewest(command: string, thread: string, by: string, at: number): Promise<CancelAnswer>;
-  /** Takes a text out of the messages of an incident. */
-  redact(incident: string, text: string): Promise<void>;
+  find(message: string): Promise<FoundMessage | null>;
+  /** Who was given messages in which this text stands. */
+  readersOf(text: string): Promise<Readers>;
+  /** Takes a text out of all messages; out of those of this incident also a very short one. */
+  redact(text: string, incident: string | null): Promise<void>;
+  /** Takes all that a message says. */
+  blank(message: string): Promise<void>;
   messages(after: string | null, limit: number): Promise<{ items: StoredMessage[]; cursor: string | null }>;
   counts(): Promise<{ waiting: number; active: number; parked: number; maxConcurrent: number }>;
   /** Puts a dead effect, or a parked message, back. */

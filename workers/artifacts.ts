@@ -35,3 +35,25 @@ export async function putArtifact(
 export async function getArtifact(bucket: R2Bucket, sha256: string): Promise<R2ObjectBody | null> {
   return bucket.get(keyOf(sha256));
 }
+
+/** Whether one of these strings stands in it; read piece by piece, for it may be larger than memory. */
+export async function artifactHolds(
+  bucket: R2Bucket,
+  sha256: string,
+  needles: readonly string[],
+): Promise<boolean> {
+  const found = needles.length === 0 ? null : await getArtifact(bucket, sha256);
+  if (found === null) return false;
+  const overlap = Math.max(...needles.map(({ length }) => length)) - 1;
+  let rest = '';
+  for await (const piece of found.body.pipeThrough(new TextDecoderStream())) {
+    const text = rest + piece;
+    if (needles.some((needle) => text.includes(needle))) return true;
+    rest = overlap > 0 ? text.slice(-overlap) : '';
+  }
+  return false;
+}
+
+export async function deleteArtifact(bucket: R2Bucket, sha256: string): Promise<void> {
+  await bucket.delete(keyOf(sha256));
+}

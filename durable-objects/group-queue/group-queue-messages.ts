@@ -1,4 +1,5 @@
 import { lineUp, type Turn } from '../../core/queue/turns.ts';
+import { DELETED, isDistinct, redactColumns, redactJsonColumn } from '../shared/redact.ts';
 import type { Sql, SqlValue } from '../shared/sql.ts';
 import { type MessageRow, type StoredMessage, shownMessage } from './group-queue-rows.ts';
 
@@ -130,12 +131,28 @@ export class GroupMessages {
     return rows.map((row) => shownMessage(this.#group, row, places.get(row.id) ?? null));
   }
 
-  redact(incident: string, text: string): void {
-    this.#sql.run(
-      `UPDATE messages SET text = replace(text, ?, '(deleted)') WHERE incident = ? AND instr(text, ?) > 0`,
+  /** Messages in which a text stands. */
+  holding(text: string): MessageRow[] {
+    if (!isDistinct(text)) return [];
+    return this.#sql.all<MessageRow>(
+      'SELECT * FROM messages WHERE instr(text, ?) > 0 OR instr(attachment, ?) > 0',
       text,
-      incident,
       text,
     );
+  }
+
+  /** Also out of what commands were answered. In messages of this incident it may be short. */
+  redact(text: string, incident: string | null): void {
+    if (isDistinct(text)) {
+      redactColumns(this.#sql, 'messages', ['text', 'attachment'], text);
+      redactJsonColumn(this.#sql, 'commands', 'answer', text);
+    }
+    if (incident !== null)
+      this.#sql.run(
+        `UPDATE messages SET text = replace(text, ?, '${DELETED}') WHERE incident = ? AND instr(text, ?) > 0`,
+        text,
+        incident,
+        text,
+      );
   }
 }

@@ -1,9 +1,10 @@
 import { decideAnswer } from '../../core/queue/turns.ts';
-import type { CancelAnswer, DispatchAnswerMessage, GroupMessage, PersonMessage } from '../rpc.ts';
+import type { CancelAnswer, DispatchAnswerMessage, GroupMessage, PersonMessage, Readers } from '../rpc.ts';
 import { migrate } from '../shared/migrate.ts';
 import { Outbox, type OutboxItem } from '../shared/outbox.ts';
 import type { Failure } from '../shared/outbox-drain.ts';
 import { ProjectionQueue } from '../shared/projection.ts';
+import { DELETED } from '../shared/redact.ts';
 import type { Sql } from '../shared/sql.ts';
 import { answerRow } from './group-queue-answers.ts';
 import { deadLetterOf, grantKey } from './group-queue-letters.ts';
@@ -11,7 +12,13 @@ import { Looks } from './group-queue-looks.ts';
 import { GroupMessages } from './group-queue-messages.ts';
 import { groupQueueMigrations } from './group-queue-migrations.ts';
 import { Notices } from './group-queue-notices.ts';
-import { type MessageRow, type MessageState, type StoredMessage, shownMessage } from './group-queue-rows.ts';
+import {
+  answersOf,
+  type MessageRow,
+  type MessageState,
+  type StoredMessage,
+  shownMessage,
+} from './group-queue-rows.ts';
 import { Steering } from './group-queue-steering.ts';
 import { Turns, turnLane } from './group-queue-turns.ts';
 
@@ -249,8 +256,39 @@ export class GroupQueueStore {
     };
   }
 
-  redact(incident: string, text: string): void {
-    this.#messages.redact(incident, text);
+  /** Who was given a message: its incident, the one that it answers, and the runs that read it. */
+  readersOf(message: MessageRow): Readers {
+    const { incident, run, steers } = message;
+    const answers = answersOf(message);
+    const turn = steers === null ? null : this.row(steers);
+    const known = (ids: (string | null | undefined)[]) => ids.filter((id) => typeof id === 'string');
+    return {
+      incidents: known([incident, answers?.incident]),
+      runs: known([run, turn?.run, answers?.run]),
+    };
+  }
+
+  readersOfText(text: string): Readers {
+    const all = this.#messages.holding(text).map((message) => this.readersOf(message));
+    return {
+      incidents: [...new Set(all.flatMap(({ incidents }) => incidents))],
+      runs: [...new Set(all.flatMap(({ runs }) => runs))],
+    };
+  }
+
+  redact(text: string, incident: string | null): void {
+    this.#sql.transaction(() => {
+      this.#messages.redact(text, incident);
+      this.#changed();
+    });
+  }
+
+  /** What one message says, for good. */
+  blank(id: string): void {
+    this.#sql.transaction(() => {
+      this.#messages.set(id, { text: DELETED, attachment: null });
+      this.#changed();
+    });
   }
 
   #add(

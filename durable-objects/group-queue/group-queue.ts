@@ -2,9 +2,11 @@ import type { Env } from '../../workers/env.ts';
 import type {
   CancelAnswer,
   DispatchAnswerMessage,
+  FoundMessage,
   GroupMessage,
   GroupQueueRpc,
   PersonMessage,
+  Readers,
 } from '../rpc.ts';
 import { memberOf } from '../run/run-request.ts';
 import { KeptObject } from '../shared/kept-object.ts';
@@ -104,10 +106,24 @@ export class GroupQueue extends KeptObject<EffectOutcome> implements GroupQueueR
     return this.upkeep.startAfter(this.#store.retry(key, Date.now()));
   }
 
-  async redact(incident: string, text: string): Promise<void> {
+  async find(id: string): Promise<FoundMessage | null> {
+    const row = this.#store.row(id);
+    if (row === null) return null;
+    const { text, attachment, state } = row;
+    return { text, attachment, state, ...this.#store.readersOf(row) };
+  }
+
+  async readersOf(text: string): Promise<Readers> {
+    return this.#store.readersOfText(text);
+  }
+
+  async redact(text: string, incident: string | null): Promise<void> {
     this.upkeep.rewriteBackup();
-    this.#store.redact(incident, text);
-    this.upkeep.start();
-    this.upkeep.arm();
+    this.upkeep.startAfter(this.#store.redact(text, incident));
+  }
+
+  async blank(id: string): Promise<void> {
+    this.upkeep.rewriteBackup();
+    this.upkeep.startAfter(this.#store.blank(id));
   }
 }

@@ -8,6 +8,7 @@ import { migrate } from '../shared/migrate.ts';
 import { Outbox } from '../shared/outbox.ts';
 import type { Failure } from '../shared/outbox-drain.ts';
 import { ProjectionQueue } from '../shared/projection.ts';
+import { isDistinct, redactColumns, withoutText } from '../shared/redact.ts';
 import type { Sql, SqlValue } from '../shared/sql.ts';
 import { Subjects } from '../shared/subjects.ts';
 import { inboxMigrations } from './inbox-migrations.ts';
@@ -190,6 +191,20 @@ export class InboxStore {
     });
   }
 
+  subjectText(subject: string): string | null {
+    return this.#subjects.text(subject) ?? null;
+  }
+
+  /** Takes a text out of events that were not delivered, and of what was refused. */
+  redact(text: string): void {
+    if (!isDistinct(text)) return;
+    this.#transaction(() => {
+      redactColumns(this.#sql, 'events', ['body'], text);
+      this.#redactWords(text);
+      this.#subjects.redact(text);
+    });
+  }
+
   get(id: string): StoredEvent | null {
     const row = this.#row(id);
     if (!row) return null;
@@ -201,6 +216,19 @@ export class InboxStore {
       status: row.status,
       payload: row.payload === null ? null : (JSON.parse(row.payload) as InboxPayload),
     };
+  }
+
+  /** Only what people say in a payload: of the rest it is decided what becomes of the event. */
+  #redactWords(text: string): void {
+    const rows = this.#sql.all<{ id: string; payload: string }>(
+      'SELECT id, payload FROM events WHERE payload IS NOT NULL',
+    );
+    for (const { id, payload } of rows) {
+      const words: { text?: unknown } = JSON.parse(payload);
+      if (typeof words.text !== 'string') continue;
+      const left = JSON.stringify({ ...words, text: withoutText(words.text, text) });
+      if (left !== payload) this.#sql.run('UPDATE events SET payload = ? WHERE id = ?', left, id);
+    }
   }
 
   #row(id: string): EventRow | undefined {

@@ -51,6 +51,15 @@ export class Inbox extends KeptObject<Delivered> implements InboxRpc {
     return text === undefined ? null : { text };
   }
 
+  async subjectText(subject: string): Promise<string | null> {
+    return this.#store.subjectText(subject);
+  }
+
+  async redact(text: string): Promise<void> {
+    this.upkeep.rewriteBackup();
+    this.upkeep.startAfter(this.#store.redact(text));
+  }
+
   async #deliver({ key }: OutboxItem): Promise<Delivered> {
     const event = this.#store.get(key);
     if (!event?.payload) return { status: 'ignored', target: null, reason: 'nothing is left to deliver' };

@@ -38,6 +38,7 @@ export type AnyIncidentStore = Pick<
   | 'redecide'
   | 'retry'
   | 'deleteSubject'
+  | 'redact'
 >;
 
 interface Deps {

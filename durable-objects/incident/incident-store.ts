@@ -198,8 +198,19 @@ export class IncidentStore<State, Event extends { type: string }, F extends Fact
       text = this.subjects.delete(subject);
       if (text === undefined) return;
       this.#append({ at: this.#deps.now(), type: 'subject_deleted', v: 1, data: { subject, by } });
+      this.#redact(text, by);
     });
     return text;
+  }
+
+  /** Takes a text out of whatever it was quoted in. */
+  redact(text: string, by: string): void {
+    this.#transaction(() => this.#redact(text, by));
+  }
+
+  #redact(text: string, by: string): void {
+    for (const subject of this.subjects.redact(text))
+      this.#append({ at: this.#deps.now(), type: 'subject_redacted', v: 1, data: { subject, by } });
   }
 
   #record(received: Received<Event>, decision: Decision<F>, at: number): void {

@@ -104,6 +104,16 @@ export class Incident extends KeptObject<Outcome> implements IncidentRpc {
     return resolveText(this.env, text, (id) => this.#store.subjects.text(id));
   }
 
+  async subjectText(subject: string): Promise<string | null> {
+    return this.#store.subjects.text(subject) ?? null;
+  }
+
+  async redact(text: string, by: string): Promise<void> {
+    if (!this.#store.exists) return;
+    this.upkeep.rewriteBackup();
+    this.upkeep.startAfter(this.#store.redact(text, by));
+  }
+
   async deleteSubject(subject: string, by: string): Promise<{ text: string } | null> {
     this.upkeep.rewriteBackup();
     const text = this.#store.deleteSubject(subject, by);

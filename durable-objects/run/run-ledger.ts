@@ -1,5 +1,7 @@
+import type { Artifact } from '../../core/contracts/artifact.ts';
 import type { Intent } from '../../core/contracts/intents.ts';
 import type { RunnerEvent } from '../../core/contracts/run.ts';
+import { redactJsonColumn } from '../shared/redact.ts';
 import type { Sql } from '../shared/sql.ts';
 
 export interface LedgerEntry {
@@ -55,6 +57,18 @@ export class RunLedger {
         'SELECT fence, seq, at, type, data FROM events ORDER BY n',
       )
       .map((row) => ({ ...row, data: JSON.parse(row.data) as unknown }));
+  }
+
+  redact(text: string): void {
+    redactJsonColumn(this.#sql, 'events', 'data', text);
+  }
+
+  /** Of each session that was recorded whole. */
+  transcripts(): string[] {
+    return this.events().flatMap(({ type, data }) => {
+      const { transcript = null } = type === 'ended' ? (data as { transcript?: Artifact | null }) : {};
+      return transcript === null ? [] : [transcript.sha256];
+    });
   }
 
   addIntent(intent: Intent): void {

@@ -1,4 +1,5 @@
 import type { SessionMessage } from '../../core/text/session-message.ts';
+import { DELETED, redactColumns } from '../shared/redact.ts';
 import type { Sql } from '../shared/sql.ts';
 
 export const runMessagesTable = `CREATE TABLE messages (
@@ -61,6 +62,12 @@ export class RunMessages {
   /** A session under this lease begins with all that was said so far, also what an earlier one was given. */
   putIntoPrompt(fence: number): void {
     this.#sql.run('UPDATE messages SET prompt_fence = ?', fence);
+  }
+
+  /** Takes a text out of all, and these whole. */
+  redact(texts: readonly string[], ids: readonly string[]): void {
+    for (const text of texts) redactColumns(this.#sql, 'messages', ['text'], text);
+    for (const id of ids) this.#sql.run('UPDATE messages SET text = ? WHERE id = ?', DELETED, id);
   }
 
   markSeen(id: string, at: number): void {

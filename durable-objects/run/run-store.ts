@@ -15,6 +15,7 @@ import { RunEvents } from './run-events.ts';
 import type { RunLedger } from './run-ledger.ts';
 import type { RunMessages } from './run-messages.ts';
 import { newRecord, type RunEnd, type RunRecord } from './run-record.ts';
+import { type RedactionOrder, redactRun } from './run-redaction.ts';
 import { type Lease, RunSessions } from './run-sessions.ts';
 import { RunTalk } from './run-talk.ts';
 
@@ -213,6 +214,10 @@ export class RunStore {
 
   stopped(nowMs: number): void {
     this.#book.change(() => this.#sessions.stopped(nowMs));
+  }
+
+  redact(order: RedactionOrder, transcripts: readonly string[], nowMs: number): void {
+    this.#book.change(() => redactRun(this.#book, order, transcripts, nowMs));
   }
 
   wasLeasedTo(runner: string, fence: number): boolean {

@@ -3,14 +3,17 @@ import type { RunnerEvent } from '../../core/contracts/run.ts';
 import type { RunSpec } from '../../core/loops/effects.ts';
 import type { SessionMessage } from '../../core/text/session-message.ts';
 import { runnerClient } from '../../workers/adapters/runner.ts';
+import { artifactHolds, deleteArtifact } from '../../workers/artifacts.ts';
 import { type Env, runnerUrls, SettingError } from '../../workers/env.ts';
 import type { RunRpc, SteerAnswer } from '../rpc.ts';
 import { KeptObject } from '../shared/kept-object.ts';
+import { formsOf } from '../shared/redact.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { Upkeep } from '../shared/upkeep.ts';
 import { performRunEffect } from './run-effects.ts';
 import { LightSession } from './run-light-session.ts';
 import { holdsLease, type RunEnd, type RunRecord } from './run-record.ts';
+import type { RedactionOrder } from './run-redaction.ts';
 import { budgetMicroUsd, memberOf, requireMember } from './run-request.ts';
 import type { Lease } from './run-sessions.ts';
 import { RunStore } from './run-store.ts';
@@ -120,6 +123,25 @@ export class Run extends KeptObject implements RunRpc {
     this.#light.abort();
     this.#end({ ok: false, reason: 'budget', detail }, true);
     this.upkeep.start();
+  }
+
+  async isGoingOn(): Promise<boolean> {
+    const { record } = this.#store;
+    return record !== null && holdsLease(record);
+  }
+
+  async redact(order: RedactionOrder): Promise<'done' | 'going_on'> {
+    if (await this.isGoingOn()) return 'going_on';
+    const needles = [...order.texts.flatMap(formsOf), ...order.messages];
+    const deleted: string[] = [];
+    for (const sha256 of this.#store.ledger.transcripts())
+      if (await artifactHolds(this.env.ARTIFACTS, sha256, needles)) {
+        await deleteArtifact(this.env.ARTIFACTS, sha256);
+        deleted.push(sha256);
+      }
+    this.upkeep.rewriteBackup();
+    this.upkeep.startAfter(this.#store.redact(order, deleted, Date.now()));
+    return 'done';
   }
 
   async view(): Promise<unknown> {

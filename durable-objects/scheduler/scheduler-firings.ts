@@ -3,6 +3,7 @@ import type { Skipped } from '../../core/schedules/due.ts';
 import type { FiringOutcome, HandOver } from '../rpc.ts';
 import { sha256Hex } from '../shared/journal.ts';
 import type { Outbox } from '../shared/outbox.ts';
+import { DELETED, redactColumns } from '../shared/redact.ts';
 import type { Sql } from '../shared/sql.ts';
 import type { FiringCause, FiringRow, FiringStatus } from './scheduler-rows.ts';
 
@@ -134,11 +135,8 @@ export class Firings {
 
   /** Takes a text out of what is kept here. */
   redact(text: string): void {
-    this.#sql.run(
-      `UPDATE firings SET text = replace(text, ?, '(deleted)') WHERE instr(text, ?) > 0`,
-      text,
-      text,
-    );
+    redactColumns(this.#sql, 'firings', ['text'], text);
+    this.#sql.run(`UPDATE firings SET text_hash = NULL WHERE instr(text, '${DELETED}') > 0`);
   }
 
   nextGiveUpAt(): number | null {

@@ -109,7 +109,8 @@ export class Scheduler extends KeptObject implements SchedulerRpc {
   }
 
   async redact(text: string): Promise<void> {
-    this.#store.redact(text);
+    this.upkeep.rewriteBackup();
+    this.upkeep.startAfter(this.#store.redact(text));
   }
 
   async retry(key: string): Promise<boolean> {

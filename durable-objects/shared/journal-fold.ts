@@ -7,6 +7,7 @@ export const SHELL_ENTRIES: readonly string[] = [
   'effect_requested',
   'effect_retried',
   'subject_deleted',
+  'subject_redacted',
 ];
 
 interface Fact {

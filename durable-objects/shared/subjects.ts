@@ -1,3 +1,4 @@
+import { DELETED, MIN_REDACTED_CHARS } from './redact.ts';
 import type { Sql } from './sql.ts';
 
 export const subjectsTable = `CREATE TABLE subjects (
@@ -29,6 +30,21 @@ export class Subjects {
       this.#sql.all<{ text: string | null }>('SELECT text FROM subjects WHERE id = ?', id)[0]?.text ??
       undefined
     );
+  }
+
+  /** Takes a text out of all that hold it; their digests can be checked no more. Gives which they are. */
+  redact(text: string): string[] {
+    const isWord = text.length >= MIN_REDACTED_CHARS;
+    return this.#sql
+      .all<{ id: string }>(
+        `UPDATE subjects SET text = replace(text, ?, '${DELETED}'), salt = ''
+         WHERE text = ? OR (? = 1 AND instr(text, ?) > 0) RETURNING id`,
+        text,
+        text,
+        Number(isWord),
+        text,
+      )
+      .map(({ id }) => id);
   }
 
   /** Gives the text that was taken away; undefined when there was none. */

@@ -12,6 +12,7 @@ import { type BackupAnswer, type BackupOrder, ObjectBackup } from '../shared/bac
 import { Alarm } from '../shared/outbox-alarm.ts';
 import { failureOf } from '../shared/outbox-drain.ts';
 import { ProjectionFlush } from '../shared/projection-flush.ts';
+import { MIN_REDACTED_CHARS } from '../shared/redact.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { type Message, type Post, TelegramStore } from './telegram-store.ts';
 
@@ -19,7 +20,6 @@ import { type Message, type Post, TelegramStore } from './telegram-store.ts';
 const MAX_IN_FLIGHT = 4;
 /** What is due has been started in memory; the alarm catches a crash. */
 const SAFETY_MS = 20_000;
-const MIN_REDACTED_CHARS = 4;
 const ALARM_RETRY_MS = 60_000;
 const MAX_MESSAGE = 4_096;
 const REPEATED = '\n<i>(sent again: the first may have arrived too)</i>';
@@ -72,7 +72,6 @@ export class Telegram extends DurableObject<Env> implements TelegramRpc {
   }
 
   async redact(text: string): Promise<void> {
-    // A short text is a piece of other words, which nobody asked to delete.
     if (text.length >= MIN_REDACTED_CHARS) {
       this.#backup.rewrite();
       this.#store.redact(escapeHtml(text));

@@ -5,6 +5,7 @@ import { backup, restoreCommand } from './backup.ts';
 import { budget } from './budget.ts';
 import type { Command } from './command.ts';
 import { deadLetters, retry } from './dead-letters.ts';
+import { forget } from './forget.ts';
 import { cancel, messages } from './group-messages.ts';
 import type { OperatorApi } from './operator-api.ts';
 import { redecide } from './redecide.ts';
@@ -177,6 +178,7 @@ export const commands: Record<string, Command> = {
   },
   messages,
   cancel,
+  forget,
   approvals: {
     usage: 'approvals [STATE]   (waiting, approved, denied, expired, withdrawn)',
     async run(api, [state]) {

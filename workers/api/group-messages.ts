@@ -1,12 +1,16 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { DELETED } from '../../durable-objects/shared/redact.ts';
 import { groupQueueStub } from '../../durable-objects/stubs.ts';
 import type { Env } from '../env.ts';
+import { erase } from '../erasure.ts';
 import { Refusal } from '../problems.ts';
 import { auditOperator, OPERATOR } from './audit-operator.ts';
 import { GROUPS, groupSchema } from './groups.ts';
 import { pageOf } from './page.ts';
 import { pathPart } from './path-part.ts';
+
+const UNENDED: readonly string[] = ['waiting', 'active', 'steering'];
 
 const messageSchema = z.string().regex(/^[\w:-]{1,120}$/);
 
@@ -38,6 +42,24 @@ groupMessagesApi.post('/:group/messages/:id/cancel', async (context) => {
         : `it is ${answer.state}`,
     );
   return context.json({ group, id, status: answer.status }, 202);
+});
+
+/** What a person said goes for good, with all copies; that something was said stays. */
+groupMessagesApi.delete('/:group/messages/:id', async (context) => {
+  const { env } = context;
+  const group = pathPart(groupSchema, context.req.param('group'), 'group');
+  const id = pathPart(messageSchema, context.req.param('id'), 'message');
+  const queue = groupQueueStub(env, group);
+  const found = await queue.find(id);
+  if (found === null) throw new Refusal('not_found', 'no such message');
+  if (UNENDED.includes(found.state))
+    throw new Refusal('conflict', `it is ${found.state}; cancel it, or ask again when it has ended`);
+  await auditOperator(env, 'message_delete', { group, message: id });
+  const texts = [found.text, found.attachment ?? DELETED].filter((text) => text !== DELETED);
+  const { incidents, runs } = found;
+  await erase(env, { texts, messages: [id], incidents, runs, by: OPERATOR });
+  await queue.blank(id);
+  return context.json({ group, id, deleted: true });
 });
 
 async function lineOf(env: Env, group: string) {

@@ -1,24 +1,15 @@
 import { Hono } from 'hono';
 import { idSchema } from '../../core/contracts/ids.ts';
-import {
-  groupQueueStub,
-  INBOX_SHARDS,
-  inboxByName,
-  inboxShard,
-  incidentStub,
-  schedulerStub,
-  telegramStub,
-} from '../../durable-objects/stubs.ts';
+import { inboxByName, incidentStub } from '../../durable-objects/stubs.ts';
 import { findSubject } from '../db/queries.ts';
 import type { Env } from '../env.ts';
+import { erase } from '../erasure.ts';
 import { Refusal } from '../problems.ts';
-import { GROUPS } from './groups.ts';
-
-const OPERATOR = 'operator';
+import { OPERATOR } from './audit-operator.ts';
 
 /**
- * `DELETE /api/subjects/{id}`: a person's text goes, with the salt of its digest; journals and the audit log
- * keep the reference, so that every chain still holds. Copies in chats and triggers that Dogwatch keeps go as well.
+ * `DELETE /api/subjects/{id}`: a person's text goes, with the salt of its digest, and so do its copies; journals and
+ * the audit log keep the reference, so that every chain still holds. 409 while a session is reading it.
  */
 export const subjectsApi = new Hono<{ Bindings: Env }>().delete('/:id', async (context) => {
   const { env } = context;
@@ -26,15 +17,13 @@ export const subjectsApi = new Hono<{ Bindings: Env }>().delete('/:id', async (c
   if (!idSchema('sub').safeParse(id).success) throw new Refusal('not_found', 'no such subject');
   const held = await findSubject(env.DB, id);
   if (held === null) throw new Refusal('not_found', 'no such subject');
-  const holder =
-    held.objectType === 'incident' ? incidentStub(env, held.object) : inboxByName(env, held.object);
-  const deleted = await holder.deleteSubject(id, OPERATOR);
-  if (deleted !== null) {
-    // A text that came by hook or chat was kept with its event until that was delivered.
-    for (let shard = 0; shard < INBOX_SHARDS; shard++) await inboxShard(env, shard).backup('rewrite');
-    await telegramStub(env).redact(deleted.text);
-    await schedulerStub(env).redact(deleted.text);
-    for (const group of GROUPS) await groupQueueStub(env, group).redact(held.object, deleted.text);
+  const isOfIncident = held.objectType === 'incident';
+  const holder = isOfIncident ? incidentStub(env, held.object) : inboxByName(env, held.object);
+  const text = await holder.subjectText(id);
+  if (text !== null) {
+    const incidents = isOfIncident ? [held.object] : [];
+    await erase(env, { texts: [text], messages: [], incidents, runs: [], by: OPERATOR });
+    await holder.deleteSubject(id, OPERATOR);
   }
   return context.json({ id, deleted: true });
 });

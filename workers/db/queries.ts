@@ -1,4 +1,16 @@
-import { and, count, desc, eq, getTableColumns, lt, notInArray, or, type SQL, sql } from 'drizzle-orm';
+import {
+  and,
+  count,
+  desc,
+  eq,
+  getTableColumns,
+  inArray,
+  lt,
+  notInArray,
+  or,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { ENDED_STATUSES } from '../../core/loops/index.ts';
@@ -86,6 +98,15 @@ export async function listRuns(d1: D1Database, ask: PageRequest & { incident: st
     .orderBy(desc(runs.requestedAt), desc(runs.id))
     .limit(ask.limit + 1);
   return pageOf(rows, ask.limit, (row) => [row.requestedAt, row.id]);
+}
+
+export async function runsOf(d1: D1Database, incidents: readonly string[]): Promise<string[]> {
+  if (incidents.length === 0) return [];
+  const rows = await dbOf(d1)
+    .select({ id: runs.id })
+    .from(runs)
+    .where(inArray(runs.incident, [...incidents]));
+  return rows.map(({ id }) => id);
 }
 
 export async function listDeliveries(d1: D1Database, ask: PageRequest) {
