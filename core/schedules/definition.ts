@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_PRIORITY } from '../contracts/priority.ts';
+import { precheckSchema } from './precheck.ts';
 
 /** Due times within this time are served whatever the policy: an alarm was lost and the minute tick found it. */
 export const ON_TIME_MS = 5 * 60_000;
@@ -28,6 +29,8 @@ export const scheduledTaskSchema = z.discriminatedUnion('kind', [
     prompt: z.string().min(1).max(4_000),
     /** P0 is the most urgent. */
     priority: prioritySchema,
+    /** At a due time it is asked only then; absent: always. Whoever says run or fire has looked himself. */
+    onlyIf: precheckSchema.optional(),
   }),
 ]);
 export type ScheduledTask = z.infer<typeof scheduledTaskSchema>;
@@ -81,9 +84,14 @@ export const crewScheduleSchema = z
     /** What the agent is asked. */
     task: z.string().min(1).max(4_000).optional(),
     priority: prioritySchema,
+    /** The agent is asked only then. */
+    onlyIf: precheckSchema.optional(),
   })
   .refine(({ kind, task }) => (kind === 'agent') === (task !== undefined), {
     message: 'task is what an agent is asked: give it for kind "agent", and leave it out for the others',
+  })
+  .refine(({ kind, onlyIf }) => kind === 'agent' || onlyIf === undefined, {
+    message: 'onlyIf goes with kind "agent": the others find out for themselves',
   });
 
 /** A schedule of an agent’s file under the name by which everybody knows it. */
@@ -91,12 +99,15 @@ export function crewDefinition(
   group: string,
   schedule: z.infer<typeof crewScheduleSchema>,
 ): ScheduleDefinition {
-  const { id, kind, task, priority, ...timing } = schedule;
+  const { id, kind, task, priority, onlyIf, ...timing } = schedule;
   return {
     id: `${group}-${id}`,
     group,
     ...timing,
-    task: kind === 'agent' ? { kind, prompt: task ?? '', priority } : { kind },
+    task:
+      kind === 'agent'
+        ? { kind, prompt: task ?? '', priority, ...(onlyIf === undefined ? {} : { onlyIf }) }
+        : { kind },
   };
 }
 

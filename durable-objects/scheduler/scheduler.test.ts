@@ -2,7 +2,7 @@ import { abortAllDurableObjects, runDurableObjectAlarm } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { tick } from '../../workers/scheduled.ts';
-import { azureDevOps } from '../../workers/test/azure-devops.ts';
+import { azureDevOps, buildJson } from '../../workers/test/azure-devops.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside } from '../../workers/test/outside.ts';
 import { schedulerStub } from '../stubs.ts';
@@ -19,8 +19,9 @@ beforeAll(async () => {
 afterAll(() => {
   vi.useRealTimers();
 });
+let outside: Outside;
 beforeEach(() => {
-  const outside = new Outside();
+  outside = new Outside();
   azureDevOps(outside);
   outside
     .json('GET', /^\/demo\/Tools\/_apis\/build\/builds\?/, () => ({ value: [] }))
@@ -99,6 +100,41 @@ describe('the clock', () => {
     await settled('once');
     await ticks(2);
     await vi.waitFor(async () => expect(await deliveries('once')).toBe(1), { timeout: 5_000 });
+  });
+
+  test('an agent is asked only if the Worker finds something; else the firing says why not, and nothing starts', async () => {
+    let failed: unknown[] = [];
+    const looks: string[] = [];
+    outside.json('GET', /^\/demo\/shop\/_apis\/build\/builds\?.*resultFilter=failed/, ({ url }) => {
+      looks.push(url.searchParams.get('minTime') ?? '');
+      return { value: failed };
+    });
+    const task = { kind: 'agent', prompt: 'Look.', priority: 2, onlyIf: 'failed_builds' };
+    await make('watch', { group: 'sam', task });
+    advance(HOUR);
+    await ticks(2);
+    const [quiet] = await settled('watch');
+    expect(quiet).toMatchObject({ status: 'nothing', target: null });
+    expect(quiet?.note).toMatch(/^not asked: 0 builds failed since /);
+
+    failed = [buildJson({ id: 4_711 })];
+    advance(HOUR);
+    const askedAt = new Date(now).toISOString();
+    await ticks();
+    // Without a runner its session comes to nothing; it was asked all the same.
+    expect((await settled('watch'))[0]).toMatchObject({ target: expect.stringMatching(/^inc_/) });
+
+    failed = [];
+    advance(HOUR);
+    await ticks();
+    expect((await settled('watch'))[0]).toMatchObject({ status: 'nothing', target: null });
+    expect(looks.at(-1), 'since it was asked').toBe(askedAt);
+
+    const fire = { schedule: 'watch', key: 'by-hand', cause: 'run' as const, text: null, by: 'operator' };
+    await schedulerStub(env).fire(fire);
+    expect((await settled('watch'))[0], 'a person has looked').toMatchObject({
+      target: expect.stringMatching(/^inc_/),
+    });
   });
 
   test('an hour that does not exist, and one that comes twice, have one run each', async () => {

@@ -30,7 +30,7 @@ interface Schedule {
 }
 
 const ADD =
-  'schedules add ID --cron "30 6 * * 1-5" [--zone Europe/Berlin] [--policy skip|latest|all] [--overlap skip|queue] [--jitter SECONDS] --group GROUP --ask TEXT [--priority 0-3], or --kind check_pipelines';
+  'schedules add ID --cron "30 6 * * 1-5" [--zone Europe/Berlin] [--policy skip|latest|all] [--overlap skip|queue] [--jitter SECONDS] --group GROUP --ask TEXT [--priority 0-3] [--only-if failed_builds|open_incidents], or --kind check_pipelines';
 
 export const schedules: Command = {
   usage: `schedules [show|pause|resume|run|token|remove ID]\n  ${ADD}`,
@@ -100,15 +100,21 @@ function show(schedule: Schedule & { firings: Firing[] }): string {
 
 async function add(api: OperatorApi, args: readonly string[]): Promise<string> {
   const { rest, values } = readOptions(args, {
-    values: ['cron', 'zone', 'policy', 'overlap', 'jitter', 'group', 'ask', 'priority', 'kind'],
+    values: ['cron', 'zone', 'policy', 'overlap', 'jitter', 'group', 'ask', 'priority', 'only-if', 'kind'],
   });
   const [id] = rest;
-  const { cron, zone, policy, overlap, jitter, group, ask, priority, kind } = values;
-  if (!id || !cron || (ask === undefined) === (kind === undefined)) throw new Error(`say ${ADD}`);
+  const { cron, zone, policy, overlap, jitter, group, ask, priority, kind, 'only-if': onlyIf } = values;
+  if (!id || !cron || (ask === undefined) === (kind === undefined) || (onlyIf && !ask))
+    throw new Error(`say ${ADD}`);
   const task =
     ask === undefined
       ? { kind }
-      : { kind: 'agent', prompt: ask, ...(priority === undefined ? {} : { priority: Number(priority) }) };
+      : {
+          kind: 'agent',
+          prompt: ask,
+          ...(priority === undefined ? {} : { priority: Number(priority) }),
+          ...(onlyIf === undefined ? {} : { onlyIf }),
+        };
   const { status } = await api.send<{ status: string }>('PUT', `/api/schedules/${encodeURIComponent(id)}`, {
     cron,
     task,

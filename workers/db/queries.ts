@@ -13,7 +13,7 @@ import {
 } from 'drizzle-orm';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
-import { ENDED_STATUSES } from '../../core/loops/index.ts';
+import { ENDED_STATUSES, type LoopName } from '../../core/loops/index.ts';
 import { pipelineKeyPrefix } from '../../core/loops/pipeline-recovery/key.ts';
 import {
   approvals,
@@ -254,6 +254,14 @@ export async function countOf(d1: D1Database) {
     waitingApprovals: waiting[0]?.n ?? 0,
     deadLetters: dead[0]?.n ?? 0,
   };
+}
+
+export async function openLoops(d1: D1Database, loop: LoopName): Promise<number> {
+  const rows = await dbOf(d1)
+    .select({ n: count() })
+    .from(incidents)
+    .where(and(eq(incidents.loop, loop), notInArray(incidents.status, [...ENDED_STATUSES])));
+  return rows[0]?.n ?? 0;
 }
 
 /** Events that were accepted and last touched before this time: what should deliver them may have lost its alarm. */

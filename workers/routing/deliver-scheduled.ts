@@ -5,6 +5,7 @@ import type { FiringOutcome, FiringWork, HandOver } from '../../durable-objects/
 import { schedulerStub } from '../../durable-objects/stubs.ts';
 import type { Env } from '../env.ts';
 import { reconcile } from '../reconcile/reconcile.ts';
+import { precheck } from '../schedules/precheck.ts';
 import { SubjectCollector } from '../subjects.ts';
 import { checkPipelines } from './check-pipelines.ts';
 import { incidentIdOf } from './event-ids.ts';
@@ -48,14 +49,22 @@ async function check(env: Env, nowMs: number): Promise<FiringOutcome & { note: s
 async function askAgent(
   env: Env,
   piece: HandOver,
-  { schedule, group, cause, text }: FiringWork,
+  { schedule, group, cause, text, memory }: FiringWork,
   task: Extract<FiringWork['task'], { kind: 'agent' }>,
   nowMs: number,
 ): Promise<Delivered> {
   const scheduler = schedulerStub(env);
+  const look =
+    task.onlyIf === undefined || cause !== 'due'
+      ? null
+      : await precheck(env, task.onlyIf, { firing: piece.firing, memory }, nowMs);
+  if (look?.isDue === false) {
+    await scheduler.settle(piece, { kind: 'nothing', note: look.note }, null);
+    return { status: 'delivered', target: null, reason: look.note };
+  }
   const source = cause === 'fire' ? 'api' : 'schedule';
   const incident = await incidentIdOf(taskKey(source, piece.firing));
-  await scheduler.settle(piece, { kind: 'going', target: incident }, null);
+  await scheduler.settle(piece, { kind: 'going', target: incident }, look?.memory ?? null);
   const subjects = new SubjectCollector();
   const attachment = await subjects.ref(text === null ? null : unfence(untoken(text)));
   const opened = await openTask(
