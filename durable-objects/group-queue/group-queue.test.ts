@@ -2,17 +2,14 @@ import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
+import { telegramTakesAll } from '../../workers/test/telegram.ts';
 import { groupQueueStub } from '../stubs.ts';
 
 let outside: Outside;
 beforeAll(migrateDatabase);
 beforeEach(() => {
   outside = new Outside();
-  outside.on(({ url }) =>
-    url.host === 'telegram.test'
-      ? Response.json({ ok: true, result: { message_id: 1, date: 1, chat: { id: 1, type: 'group' } } })
-      : undefined,
-  );
+  telegramTakesAll(outside);
 });
 
 const message = (id: string, thread: string, change = {}) => ({

@@ -5,9 +5,12 @@ import { derivedId } from '../../core/contracts/ids.ts';
 import type { Judgement } from '../../core/contracts/results.ts';
 import type { BuildFacts, Evidence, PipelineEvent } from '../../core/loops/pipeline-recovery/events.ts';
 import { incidentKey } from '../../core/loops/pipeline-recovery/key.ts';
+import { buildFacts } from '../../core/loops/pipeline-recovery/test/world.ts';
 import { sha256Of } from '../../workers/artifacts.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
+import { modelSays } from '../../workers/test/model.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
+import { telegramTakesAll } from '../../workers/test/telegram.ts';
 import { sha256Bytes } from '../shared/journal.ts';
 import { groupQueueStub, incidentStub, runPoolStub } from '../stubs.ts';
 import { judgement } from '../test/specs.ts';
@@ -18,61 +21,22 @@ beforeAll(migrateDatabase);
 /** Azure DevOps is down (so that tests say themselves what the evidence is), Telegram takes everything. */
 beforeEach(() => {
   outside = new Outside();
-  let messages = 0;
-  outside
-    .on(({ url }) =>
-      url.host === 'azure-devops.test'
-        ? new Response('', { status: 503, headers: { 'retry-after': '120' } })
-        : undefined,
-    )
-    .on(({ url }) => {
-      if (url.host !== 'telegram.test') return undefined;
-      messages += 1;
-      return Response.json({
-        ok: true,
-        result: { message_id: messages, date: 1, chat: { id: 1, type: 'private' } },
-      });
-    });
-});
-
-function modelSays(result: Judgement): void {
   outside.on(({ url }) =>
-    url.host === 'anthropic.test'
-      ? Response.json({
-          id: crypto.randomUUID(),
-          type: 'message',
-          role: 'assistant',
-          model: 'claude-sonnet-5-5',
-          content: [{ type: 'text', text: JSON.stringify(result) }],
-          stop_reason: 'end_turn',
-          stop_sequence: null,
-          usage: { input_tokens: 100, output_tokens: 10 },
-        })
+    url.host === 'azure-devops.test'
+      ? new Response('', { status: 503, headers: { 'retry-after': '120' } })
       : undefined,
   );
-}
+  telegramTakesAll(outside);
+});
+
+const modelAnswers = (result: Judgement) =>
+  outside.on(({ url }) => (url.host === 'anthropic.test' ? modelSays(result) : undefined));
 
 let builds = 0;
 
 function newFailure(): { incident: string; key: string; facts: BuildFacts } {
   builds += 1;
-  const facts: BuildFacts = {
-    organisation: 'demo',
-    project: 'shop',
-    definition: 1,
-    definitionName: 'parcel-rates-ci',
-    repository: 'parcel-rates',
-    build: 100 + builds,
-    buildNumber: `2026.${builds}`,
-    ref: `refs/heads/branch-${builds}`,
-    commit: 'a'.repeat(40),
-    url: 'https://dev.azure.com/demo/shop/_build/results?buildId=1',
-    reason: 'individualCI',
-    finishedAt: 1,
-    pullRequest: null,
-    defaultBranch: 'refs/heads/main',
-    requestedFor: null,
-  };
+  const facts = buildFacts(100 + builds, { ref: `refs/heads/branch-${builds}`, finishedAt: 1 });
   const key = incidentKey(facts);
   return { incident: derivedId('inc', sha256Bytes(key)), key, facts };
 }
@@ -113,7 +77,7 @@ const failed = (facts: BuildFacts): PipelineEvent => ({
 });
 
 async function judged(result: Judgement) {
-  modelSays(result);
+  modelAnswers(result);
   const { incident, key, facts } = newFailure();
   expect(await receive(incident, key, `evt-${facts.build}`, failed(facts))).toBe('applied');
   const evidence: PipelineEvent = { type: 'evidence_collected', data: await evidenceOf(facts) };
@@ -180,7 +144,7 @@ describe('an incident', () => {
   });
 
   test('survives being torn down after each step', async () => {
-    modelSays({ ...judgement, category: 'environment' });
+    modelAnswers({ ...judgement, category: 'environment' });
     const { incident, key, facts } = newFailure();
     await receive(incident, key, 'a', failed(facts));
     await abortAllDurableObjects();

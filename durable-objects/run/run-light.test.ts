@@ -5,7 +5,7 @@ import { sha256Of } from '../../workers/artifacts.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
 import { runPoolStub, runStub } from '../stubs.ts';
-import { judgement, judgeSpec } from '../test/specs.ts';
+import { judgement, judgeSpec, report } from '../test/specs.ts';
 import type { RunRecord } from './run-record.ts';
 
 interface Asked {
@@ -247,17 +247,6 @@ describe('a light run', () => {
 
 describe('dispatch', () => {
   const teamSpec = (change = {}) => judgeSpec({ group: 'team', purpose: 'task', ...change });
-  const report = {
-    kind: 'report',
-    outcome: 'done',
-    answer: 'Sam looks.',
-    finding: 'f',
-    reasoning: 'r',
-    rootCause: 'c',
-    confidence: 0.9,
-    alternatives: [],
-    evidence: [{ claim: 'c', source: 's' }],
-  };
   const wants = (...prompts: string[]) =>
     reply(
       prompts.map((prompt, n) => ({

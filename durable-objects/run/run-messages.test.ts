@@ -2,6 +2,7 @@ import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { migrateDatabase } from '../../workers/test/database.ts';
+import { modelSays } from '../../workers/test/model.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { runStub } from '../stubs.ts';
@@ -114,17 +115,6 @@ describe('a message for a heavy run', () => {
 
 describe('a message for a light run', () => {
   const asked: { messages: { role: string; content: unknown }[] }[] = [];
-  const answer = (value: unknown) =>
-    Response.json({
-      id: `msg_${asked.length}`,
-      type: 'message',
-      role: 'assistant',
-      model: 'claude-sonnet-5-5',
-      content: [{ type: 'text', text: JSON.stringify(value) }],
-      stop_reason: 'end_turn',
-      stop_sequence: null,
-      usage: { input_tokens: 1, output_tokens: 1 },
-    });
 
   test('goes with the next model call, also when the model meant to have finished', async () => {
     const spec = judgeSpec();
@@ -134,7 +124,7 @@ describe('a message for a light run', () => {
       if (url.pathname !== '/v1/messages') return undefined;
       asked.push(structuredClone(body) as (typeof asked)[number]);
       if (asked.length === 1) await thinking.promise;
-      return answer(judgement);
+      return modelSays(judgement);
     });
     expect(await stub.steer(said('early'))).toBe('not_started');
     await stub.start(spec);

@@ -6,6 +6,7 @@ import { generateKeyPair } from '../../wire/keys.ts';
 import { type StopReport, stopAll } from '../../workers/routing/stop-all.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
+import { telegramTakesAll } from '../../workers/test/telegram.ts';
 import { tellObject } from '../../workers/test/tell-object.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { runPoolStub, runStub } from '../stubs.ts';
@@ -230,9 +231,7 @@ describe('when everything is stopped', () => {
 });
 
 test('a cap that is spent while a run goes on ends it for good, at its runner too, and the operator hears it', async () => {
-  outside.on(({ url }) =>
-    url.hostname === 'telegram.test' ? Response.json({ ok: true, result: { message_id: 1 } }) : undefined,
-  );
+  telegramTakesAll(outside);
   const pool = env.RUN_POOL.getByName('pool');
   const setCap = (dollars: string | undefined) => tellObject(pool, { GROUP_DAILY_BUDGET_USD: dollars });
   const { run, runner, fence } = await begin();

@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { PipelineEvent } from '../../core/loops/pipeline-recovery/events.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
+import { telegramTakesAll } from '../../workers/test/telegram.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { fixResult, fixSpec, toldBy, usage } from '../test/specs.ts';
 import type { Run } from './run.ts';
@@ -164,9 +165,7 @@ describe('alerts', () => {
     }));
 
   test('are sent to the operator’s chat, escaped', async () => {
-    outside.on(({ url }) =>
-      url.hostname === 'telegram.test' ? Response.json({ ok: true, result: { message_id: 1 } }) : undefined,
-    );
+    telegramTakesAll(outside);
     const spec = fixSpec();
     await runInDurableObject(env.RUN.getByName(spec.run), async (object, state) => {
       const store = new RunStore(sqlOf(state.storage), () => {});

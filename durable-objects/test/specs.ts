@@ -59,6 +59,7 @@ export const judgement: Judgement = {
   advice: 'Look at money.ts',
   ...common,
 };
+export const report = { kind: 'report' as const, outcome: 'done' as const, answer: 'Sam looks.', ...common };
 export const fixResult = { kind: 'fix' as const, outcome: 'fixed' as const, ...common };
 
 type Told<E> = E extends RunnerEvent ? Pick<E, 'type' | 'data'> : never;

@@ -5,9 +5,11 @@ import type { IncidentRpc, IncidentView } from '../../durable-objects/rpc.ts';
 import { INBOX_SHARDS } from '../../durable-objects/stubs.ts';
 import { judgement } from '../../durable-objects/test/specs.ts';
 import { incidentIdOf } from '../../workers/routing/event-ids.ts';
-import { azureDevOps, buildHook, buildJson } from '../../workers/test/azure-devops.ts';
+import { azureDevOps, buildHook, buildJson, failedInTest } from '../../workers/test/azure-devops.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
+import { modelSays } from '../../workers/test/model.ts';
 import { Outside } from '../../workers/test/outside.ts';
+import { telegramTakesAll } from '../../workers/test/telegram.ts';
 
 /**
  * One failed build goes its whole way: Inbox, Incident, both agents' GroupQueues, RelayPolicy, Run, RunPool,
@@ -77,35 +79,9 @@ const world = azureDevOps(outside);
 
 beforeAll(async () => {
   await migrateDatabase();
-  const record = { id: 't', type: 'Task', name: 'Test', state: 'completed', result: 'failed', attempt: 1 };
-  let messages = 0;
-  outside
-    .json('GET', /\/builds\/\d+\/timeline/, () => ({
-      records: [{ ...record, parentId: null, order: 1, log: { id: 7 }, issues: [] }],
-    }))
-    .json('GET', /\/builds\/\d+\/logs\?/, () => ({ value: [{ id: 7, lineCount: 1 }] }))
-    .json('GET', /\/builds\/\d+\/logs\/7/, () => new Response('not ok 1 - rounds half up\n'))
-    .json('GET', /changes/, () => ({ value: [] }))
-    .on(({ url }) => {
-      if (url.host !== 'telegram.test') return undefined;
-      messages += 1;
-      const result = { message_id: messages, date: 1, chat: { id: 1, type: 'private' } };
-      return Response.json({ ok: true, result });
-    })
-    .on(({ url }) =>
-      url.host === 'anthropic.test'
-        ? Response.json({
-            id: crypto.randomUUID(),
-            type: 'message',
-            role: 'assistant',
-            model: 'claude-sonnet-5-5',
-            content: [{ type: 'text', text: JSON.stringify(judgement) }],
-            stop_reason: 'end_turn',
-            stop_sequence: null,
-            usage: { input_tokens: 100, output_tokens: 10 },
-          })
-        : undefined,
-    );
+  failedInTest(outside);
+  telegramTakesAll(outside);
+  outside.on(({ url }) => (url.host === 'anthropic.test' ? modelSays(judgement) : undefined));
   countAwaits();
 });
 

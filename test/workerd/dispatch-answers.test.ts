@@ -3,7 +3,9 @@ import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import type { StoredMessage } from '../../durable-objects/group-queue/group-queue-rows.ts';
 import { groupQueueStub, incidentStub, runPoolStub, runStub } from '../../durable-objects/stubs.ts';
+import { report } from '../../durable-objects/test/specs.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
+import { modelReply } from '../../workers/test/model.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
 
 /** A task that Team dispatched comes back to it; no runner is configured here, so each comes to nothing. */
@@ -38,18 +40,8 @@ beforeEach(() => {
       if (url.host !== 'anthropic.test') return undefined;
       asked.push(body as Asked);
       const content = await does(asked.length, body as Asked);
-      return Response.json({
-        id: crypto.randomUUID(),
-        type: 'message',
-        role: 'assistant',
-        model: 'claude-sonnet-5-5',
-        content,
-        stop_reason: content.some((part) => (part as { type: string }).type === 'tool_use')
-          ? 'tool_use'
-          : 'end_turn',
-        stop_sequence: null,
-        usage: { input_tokens: 100, output_tokens: 10 },
-      });
+      const isCall = content.some((part) => (part as { type: string }).type === 'tool_use');
+      return modelReply(content, isCall ? 'tool_use' : 'end_turn');
     });
 });
 
@@ -64,17 +56,7 @@ const dispatches = (prompt: string) => [
 const reports = (answer: string) => [
   {
     type: 'text',
-    text: JSON.stringify({
-      kind: 'report',
-      outcome: 'done',
-      answer,
-      finding: 'f',
-      reasoning: 'r',
-      rootCause: 'c',
-      confidence: 0.9,
-      alternatives: [],
-      evidence: [{ claim: 'c', source: 's' }],
-    }),
+    text: JSON.stringify({ ...report, answer }),
   },
 ];
 

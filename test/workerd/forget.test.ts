@@ -8,20 +8,14 @@ import { fixSpec, freshIncident, toldBy } from '../../durable-objects/test/specs
 import { putArtifact } from '../../workers/artifacts.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
+import { telegramTakesAll } from '../../workers/test/telegram.ts';
 
 /** What a person said to a session, in each place where it comes to rest; none may hold it after it was deleted. */
 const SAID = 'Frau Zwitscher says "restart it", from +49 30 1234567';
 const zwitscher = /Zwitscher/;
 
 beforeAll(migrateDatabase);
-beforeEach(() => {
-  let messages = 0;
-  new Outside().on(({ url }) => {
-    if (url.host !== 'telegram.test') return undefined;
-    messages += 1;
-    return Response.json({ ok: true, result: { message_id: messages, date: 1, chat: { id: 1 } } });
-  });
-});
+beforeEach(() => telegramTakesAll(new Outside()));
 
 const api = (method: string, path: string, body?: unknown) =>
   SELF.fetch(`https://dogwatch.test/api${path}`, {

@@ -1,7 +1,6 @@
 import { abortAllDurableObjects, evictDurableObject, SELF } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Judgement } from '../../core/contracts/results.ts';
 import type { StoredMessage } from '../../durable-objects/group-queue/group-queue-rows.ts';
 import { groupQueueStub, inboxShard, incidentStub, runStub } from '../../durable-objects/stubs.ts';
 import { judgement } from '../../durable-objects/test/specs.ts';
@@ -9,7 +8,9 @@ import { sha256Of } from '../../workers/artifacts.ts';
 import { shardOf } from '../../workers/routing/event-ids.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { openIncident } from '../../workers/test/incident.ts';
+import { modelSays } from '../../workers/test/model.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
+import { telegramTakesAll } from '../../workers/test/telegram.ts';
 
 /** From the operator's chat to the agent and back, in the real runtime, with objects that die on the way. */
 
@@ -26,14 +27,9 @@ beforeAll(migrateDatabase);
 beforeEach(() => {
   outside = new Outside();
   thinking = [];
-  let messages = 0;
+  telegramTakesAll(outside);
   outside
     .on(({ url }) => (url.host === 'azure-devops.test' ? new Response('', { status: 503 }) : undefined))
-    .on(({ url }) => {
-      if (url.host !== 'telegram.test') return undefined;
-      messages += 1;
-      return Response.json({ ok: true, result: { message_id: messages, date: 1, chat: { id: 1 } } });
-    })
     .on(async ({ url, body }) => {
       if (url.host !== 'anthropic.test') return undefined;
       const prompt = JSON.stringify(body);
@@ -41,21 +37,9 @@ beforeEach(() => {
       thinking.push(call);
       // Looked at rather than told: what a test resolves goes on in the test's context, not in the object's.
       while (!call.isAnswered) await new Promise((next) => setTimeout(next, 10));
-      return modelAnswer({ ...judgement, category: 'environment', rootCause: 'The disk is full.' });
+      return modelSays({ ...judgement, category: 'environment', rootCause: 'The disk is full.' });
     });
 });
-
-const modelAnswer = (result: Judgement): Response =>
-  Response.json({
-    id: crypto.randomUUID(),
-    type: 'message',
-    role: 'assistant',
-    model: 'claude-sonnet-5-5',
-    content: [{ type: 'text', text: JSON.stringify(result) }],
-    stop_reason: 'end_turn',
-    stop_sequence: null,
-    usage: { input_tokens: 100, output_tokens: 10 },
-  });
 
 let builds = 7_000;
 /** An incident whose judgement Ryan is asked for; resolves when his model thinks about it. */

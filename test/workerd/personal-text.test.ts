@@ -2,9 +2,11 @@ import { env, SELF } from 'cloudflare:test';
 import { beforeAll, expect, test } from 'vitest';
 import { incidentStub, runStub } from '../../durable-objects/stubs.ts';
 import { judgement } from '../../durable-objects/test/specs.ts';
-import { azureDevOps, buildHook, buildJson } from '../../workers/test/azure-devops.ts';
+import { azureDevOps, buildHook, buildJson, failedInTest } from '../../workers/test/azure-devops.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
+import { modelSays } from '../../workers/test/model.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
+import { telegramTakesAll } from '../../workers/test/telegram.ts';
 
 /** People in what arrives. None of it may come to rest in a journal, a run's record or D1. */
 const PEOPLE = {
@@ -38,39 +40,15 @@ function answerAll(): void {
     ...buildJson({ id: 900 }),
     requestedFor: { displayName: PEOPLE.starter, uniqueName: PEOPLE.starterMail },
   });
-  const record = { id: 't', type: 'Task', name: 'Test', state: 'completed', result: 'failed', attempt: 1 };
-  let messages = 0;
-  outside
-    .json('GET', /\/builds\/900\/timeline/, () => ({
-      records: [{ ...record, parentId: null, order: 1, log: { id: 7 }, issues: [] }],
-    }))
-    .json('GET', /\/builds\/900\/logs\?/, () => ({ value: [{ id: 7, lineCount: 1 }] }))
-    .json('GET', /\/builds\/900\/logs\/7/, () => new Response('not ok 1 - rounds half up\n'))
-    .json('GET', /changes/, () => ({
-      value: [{ id: 'a'.repeat(40), message: PEOPLE.message, author: { displayName: PEOPLE.author } }],
-    }))
-    .on(({ url }) => {
-      if (url.host !== 'telegram.test') return undefined;
-      messages += 1;
-      return Response.json({
-        ok: true,
-        result: { message_id: messages, date: 1, chat: { id: 1, type: 'private' } },
-      });
-    })
-    .on(({ url, body }) => {
-      if (url.host !== 'anthropic.test') return undefined;
-      asked = JSON.stringify(body);
-      return Response.json({
-        id: 'msg_1',
-        type: 'message',
-        role: 'assistant',
-        model: 'claude-sonnet-5-5',
-        content: [{ type: 'text', text: JSON.stringify({ ...judgement, category: 'environment' }) }],
-        stop_reason: 'end_turn',
-        stop_sequence: null,
-        usage: { input_tokens: 100, output_tokens: 10 },
-      });
-    });
+  failedInTest(outside, [
+    { id: 'a'.repeat(40), message: PEOPLE.message, author: { displayName: PEOPLE.author } },
+  ]);
+  telegramTakesAll(outside);
+  outside.on(({ url, body }) => {
+    if (url.host !== 'anthropic.test') return undefined;
+    asked = JSON.stringify(body);
+    return modelSays({ ...judgement, category: 'environment' });
+  });
 }
 
 async function allOfD1(): Promise<Record<string, unknown[]>> {

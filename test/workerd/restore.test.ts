@@ -6,9 +6,11 @@ import { judgement } from '../../durable-objects/test/specs.ts';
 import { backup } from '../../scripts/operator/backup.ts';
 import type { OperatorApi } from '../../scripts/operator/operator-api.ts';
 import { restore } from '../../scripts/operator/restore.ts';
-import { azureDevOps, buildHook, buildJson } from '../../workers/test/azure-devops.ts';
+import { azureDevOps, buildHook, buildJson, failedInTest } from '../../workers/test/azure-devops.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
+import { modelSays } from '../../workers/test/model.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
+import { telegramTakesAll } from '../../workers/test/telegram.ts';
 
 const AUTHOR = 'Ottilie Zwitscher';
 const outside = new Outside();
@@ -115,7 +117,6 @@ async function textOfBackup(): Promise<string> {
 }
 
 let incident = '';
-let sent = 0;
 let isAway = true;
 let late = '';
 const posted = () => outside.asked('POST', /sendMessage/).length;
@@ -124,38 +125,11 @@ beforeAll(async () => {
   await migrateDatabase();
   const world = azureDevOps(outside);
   world.builds.push(buildJson({ id: 900 }), buildJson({ id: 901, ref: 'refs/heads/late' }));
-  const record = { id: 't', type: 'Task', name: 'Test', state: 'completed', result: 'failed', attempt: 1 };
-  outside
-    .json('GET', /\/builds\/\d+\/timeline/, () => ({
-      records: [{ ...record, parentId: null, order: 1, log: { id: 7 }, issues: [] }],
-    }))
-    .json('GET', /\/builds\/\d+\/logs\?/, () => ({ value: [{ id: 7, lineCount: 1 }] }))
-    .json('GET', /\/builds\/\d+\/logs\/7/, () => new Response('not ok 1 - rounds half up\n'))
-    .json('GET', /changes/, () => ({
-      value: [{ id: 'a'.repeat(40), message: 'Round', author: { displayName: AUTHOR } }],
-    }))
-    .on(({ url }) => {
-      if (url.host !== 'telegram.test') return undefined;
-      sent += 1;
-      return Response.json({
-        ok: true,
-        result: { message_id: sent, date: 1, chat: { id: 1, type: 'private' } },
-      });
-    })
-    .on(({ url }) =>
-      url.host === 'anthropic.test'
-        ? Response.json({
-            id: 'msg_1',
-            type: 'message',
-            role: 'assistant',
-            model: 'claude-sonnet-5-5',
-            content: [{ type: 'text', text: JSON.stringify({ ...judgement, category: 'environment' }) }],
-            stop_reason: 'end_turn',
-            stop_sequence: null,
-            usage: { input_tokens: 100, output_tokens: 10 },
-          })
-        : undefined,
-    );
+  failedInTest(outside, [{ id: 'a'.repeat(40), message: 'Round', author: { displayName: AUTHOR } }]);
+  telegramTakesAll(outside);
+  outside.on(({ url }) =>
+    url.host === 'anthropic.test' ? modelSays({ ...judgement, category: 'environment' }) : undefined,
+  );
   outside.on(({ url }) =>
     isAway && url.pathname.includes('/builds/901/timeline')
       ? Response.json({ message: 'down' }, { status: 503 })

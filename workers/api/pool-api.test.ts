@@ -7,6 +7,7 @@ import { judgeSpec } from '../../durable-objects/test/specs.ts';
 import { generateKeyPair } from '../../wire/keys.ts';
 import { migrateDatabase } from '../test/database.ts';
 import { Outside, until } from '../test/outside.ts';
+import { telegramTakesAll } from '../test/telegram.ts';
 import { tellObject } from '../test/tell-object.ts';
 import { runnersApi } from './runners.ts';
 
@@ -67,9 +68,7 @@ describe('the budget', () => {
   });
 
   test('alerts reach the operator in his chat', async () => {
-    outside.on(({ url }) =>
-      url.hostname === 'telegram.test' ? Response.json({ ok: true, result: { message_id: 1 } }) : undefined,
-    );
+    telegramTakesAll(outside);
     await runInDurableObject(env.RUN_POOL.getByName('pool'), (_, state) => {
       const store = new RunPoolStore(
         sqlOf(state.storage),
@@ -138,11 +137,7 @@ describe('runners', () => {
 });
 
 test('what the pool could not tell is a dead letter like any other, and is told when it is retried', async () => {
-  outside.on(({ url }) =>
-    url.host === 'telegram.test'
-      ? Response.json({ ok: true, result: { message_id: 1, date: 1, chat: { id: 1 } } })
-      : undefined,
-  );
+  telegramTakesAll(outside);
   await runInDurableObject(env.RUN_POOL.getByName('pool'), async (_, state) => {
     const settings = () => ({
       slots: { heavy: 1, light: 1 },

@@ -7,6 +7,7 @@ import { incidentIdOf } from '../routing/event-ids.ts';
 import { type AzureWorld, azureDevOps, buildHook, buildJson } from '../test/azure-devops.ts';
 import { migrateDatabase } from '../test/database.ts';
 import { Outside, until } from '../test/outside.ts';
+import { telegramTakesAll } from '../test/telegram.ts';
 
 let outside: Outside;
 let world: AzureWorld;
@@ -39,12 +40,8 @@ beforeEach(() => {
               },
             ],
           },
-    )
-    .on(({ url }) =>
-      url.host === 'telegram.test'
-        ? Response.json({ ok: true, result: { message_id: 1, date: 1, chat: { id: 1, type: 'private' } } })
-        : undefined,
     );
+  telegramTakesAll(outside);
 });
 
 /** One look, to its end. */

@@ -56,6 +56,18 @@ export function azureDevOps(outside: Outside): AzureWorld {
   return world;
 }
 
+/** Every build failed in its step `Test`, after these changes, with a log of one line. */
+export function failedInTest(outside: Outside, changes: readonly unknown[] = []): void {
+  const record = { id: 't', type: 'Task', name: 'Test', state: 'completed', result: 'failed', attempt: 1 };
+  outside
+    .json('GET', /\/builds\/\d+\/timeline/, () => ({
+      records: [{ ...record, parentId: null, order: 1, log: { id: 7 }, issues: [] }],
+    }))
+    .json('GET', /\/builds\/\d+\/logs\?/, () => ({ value: [{ id: 7, lineCount: 1 }] }))
+    .json('GET', /\/builds\/\d+\/logs\/7/, () => new Response('not ok 1 - rounds half up\n'))
+    .json('GET', /changes/, () => ({ value: changes }));
+}
+
 export const pullRequestJson = (id: number, about: Record<string, unknown> = {}) => ({
   pullRequestId: id,
   status: 'active',
