@@ -2,6 +2,7 @@ import { journalTable } from '../shared/journal.ts';
 import { outboxLanesIndex, outboxPendingIndex, outboxTable } from '../shared/outbox.ts';
 import { projectionTable } from '../shared/projection.ts';
 import { subjectsTable } from '../shared/subjects.ts';
+import { arrivalsTable } from './inbox-arrivals.ts';
 
 /** Append only: what is applied is never edited. */
 export const inboxMigrations: readonly string[] = [
@@ -25,4 +26,5 @@ export const inboxMigrations: readonly string[] = [
   )`,
   `CREATE TABLE state_seq (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL)`,
   outboxLanesIndex,
+  arrivalsTable,
 ];

@@ -11,6 +11,7 @@ import { ProjectionQueue } from '../shared/projection.ts';
 import { isDistinct, redactColumns, withoutText } from '../shared/redact.ts';
 import type { Sql, SqlValue } from '../shared/sql.ts';
 import { Subjects } from '../shared/subjects.ts';
+import { type Arrival, Arrivals } from './inbox-arrivals.ts';
 import { inboxMigrations } from './inbox-migrations.ts';
 
 export type InboxEvent = Parameters<InboxRpc['accept']>[0];
@@ -64,6 +65,7 @@ export class InboxStore {
   readonly journal: Journal;
   readonly #sql: Sql;
   readonly #name: string;
+  readonly #arrivals: Arrivals;
   readonly #subjects: Subjects;
   readonly #changed: () => void;
 
@@ -76,52 +78,33 @@ export class InboxStore {
     this.projections = new ProjectionQueue(sql);
     this.journal = new Journal(sql, name);
     this.#subjects = new Subjects(sql);
+    this.#arrivals = new Arrivals(sql);
   }
 
-  accept(event: InboxEvent): InboxAnswer {
+  /** When the oldest event came that is committed and not taken on; null: there is none. */
+  get arrivedSince(): number | null {
+    return this.#arrivals.waiting?.since ?? null;
+  }
+
+  /**
+   * Commits an event once. `isBusy`: no delivery more can be begun now; then what machines send is taken on when
+   * one ends, together with what else has come by then.
+   */
+  accept(event: InboxEvent, isBusy = false): InboxAnswer {
     if (this.#isKnown(event.id)) return 'duplicate';
     const isOfMachine = OF_MACHINES.includes(event.source);
-    if (isOfMachine && this.outbox.hasMoreThan(MAX_BACKLOG)) return 'busy';
-    const status: 'refused' | 'accepted' = event.payload === null ? 'refused' : 'accepted';
-    this.#transaction(() => {
-      this.#sql.run(
-        `INSERT INTO events (id, source, delivery, type, received_at, status, reason, payload, body, body_artifact)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        event.id,
-        event.source,
-        event.delivery,
-        event.type,
-        event.receivedAt,
-        status,
-        event.refusedBecause,
-        event.payload === null ? null : JSON.stringify(event.payload),
-        event.body,
-        event.bodyArtifact?.sha256 ?? null,
-      );
-      if (status === 'accepted')
-        this.outbox.add(
-          { key: event.id, kind: 'deliver', lane: null, body: event.id },
-          isOfMachine ? event.receivedAt : FIRST,
-        );
-      const { id, source, delivery, type, receivedAt, refusedBecause: reason } = event;
-      const bodyArtifact = event.bodyArtifact?.sha256 ?? null;
-      const row = { id, source, delivery, type, received_at: receivedAt, status, target: null, reason };
-      this.projections.add(
-        this.#note(receivedAt, `event_${status}`, source, { id, delivery, type, reason, bodyArtifact }),
-        this.#deliveryRow(row, 0, receivedAt),
-        ...(event.bodyArtifact === null
-          ? []
-          : [
-              artifactRow(event.bodyArtifact, 'body', {
-                producedBy: id,
-                incident: null,
-                run: null,
-                at: receivedAt,
-              }),
-            ]),
-      );
-    });
+    const arrived = this.#arrivals.waiting?.count ?? 0;
+    if (isOfMachine && (arrived > MAX_BACKLOG || this.outbox.hasMoreThan(MAX_BACKLOG - arrived)))
+      return 'busy';
+    const status = event.payload === null ? 'refused' : 'accepted';
+    if (isBusy && isOfMachine && status === 'accepted' && event.bodyArtifact === null) this.#keep(event);
+    else this.#transaction(() => this.#takeOnAtOnce(event, status, isOfMachine));
     return status;
+  }
+
+  /** Takes on what has arrived, a bounded number; what is left is told by `arrivedSince`. */
+  takeOn(): void {
+    if (this.arrivedSince !== null) this.#transaction(() => this.#takeOnArrivals());
   }
 
   /** `tries`: how many it took. */
@@ -139,6 +122,7 @@ export class InboxStore {
         this.#note(at, `event_${status}`, 'dogwatch', { id, target, reason }),
         ...(row ? [this.#deliveryRow(row, tries, at)] : []),
       );
+      this.#takeOnArrivals();
     });
   }
 
@@ -154,6 +138,7 @@ export class InboxStore {
         this.#projectDeadLetter(id, 'dead', failure.nowMs);
       }
       this.#project(id, failure.nowMs);
+      this.#takeOnArrivals();
       return after.kind;
     });
   }
@@ -229,6 +214,63 @@ export class InboxStore {
       const left = JSON.stringify({ ...words, text: withoutText(words.text, text) });
       if (left !== payload) this.#sql.run('UPDATE events SET payload = ? WHERE id = ?', left, id);
     }
+  }
+
+  #keep(event: InboxEvent): void {
+    const isFirst = this.#arrivals.waiting === null;
+    this.#rollingBack(() => {
+      this.#insert(event, 'accepted');
+      this.#arrivals.add();
+      // The alarm that the first one sets will do for all.
+      if (isFirst) this.#changed();
+    });
+  }
+
+  #takeOnAtOnce(event: InboxEvent, status: 'accepted' | 'refused', isOfMachine: boolean): void {
+    this.#insert(event, status);
+    const { id, source, delivery, type, receivedAt, refusedBecause: reason, bodyArtifact } = event;
+    const row = { id, source, delivery, type, received_at: receivedAt, status, target: null, reason };
+    this.projections.add(
+      ...this.#begin(row, isOfMachine ? receivedAt : FIRST, bodyArtifact?.sha256 ?? null),
+      ...(bodyArtifact === null
+        ? []
+        : [artifactRow(bodyArtifact, 'body', { producedBy: id, incident: null, run: null, at: receivedAt })]),
+    );
+  }
+
+  #takeOnArrivals(): void {
+    const rows = this.#arrivals.take().flatMap(({ n: _, ...arrival }: Arrival) => {
+      const row = { ...arrival, status: 'accepted', target: null, reason: null } as const;
+      return this.#begin(row, row.received_at, null);
+    });
+    this.projections.add(...rows);
+  }
+
+  #insert(event: InboxEvent, status: 'accepted' | 'refused'): void {
+    this.#sql.run(
+      `INSERT INTO events (id, source, delivery, type, received_at, status, reason, payload, body, body_artifact)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      event.id,
+      event.source,
+      event.delivery,
+      event.type,
+      event.receivedAt,
+      status,
+      event.refusedBecause,
+      event.payload === null ? null : JSON.stringify(event.payload),
+      event.body,
+      event.bodyArtifact?.sha256 ?? null,
+    );
+  }
+
+  /** Its line in the journal and, where it was accepted, its delivery; answers the rows for D1. */
+  #begin(row: DeliveryColumns, dueAt: number, bodyArtifact: string | null): Projection[] {
+    const { id, source, delivery, type, status, reason, received_at: at } = row;
+    if (status === 'accepted') this.outbox.add({ key: id, kind: 'deliver', lane: null, body: id }, dueAt);
+    return [
+      this.#note(at, `event_${status}`, source, { id, delivery, type, reason, bodyArtifact }),
+      this.#deliveryRow(row, 0, at),
+    ];
   }
 
   #row(id: string): EventRow | undefined {
@@ -311,10 +353,19 @@ export class InboxStore {
   }
 
   #transaction<T>(work: () => T): T {
-    return this.journal.transaction(() => {
+    return this.#rollingBack(() => {
       const result = work();
       this.#changed();
       return result;
     });
+  }
+
+  #rollingBack<T>(work: () => T): T {
+    try {
+      return this.journal.transaction(work);
+    } catch (error) {
+      this.#arrivals.forget();
+      throw error;
+    }
   }
 }

@@ -111,24 +111,63 @@ describe('the Inbox', () => {
   });
 });
 
+const fromMachine = (id: string, source: 'azure-devops' | 'telegram' = 'azure-devops'): InboxEvent => ({
+  id,
+  source,
+  delivery: id,
+  type: 'x',
+  receivedAt: 1_000,
+  payload: { kind: 'push', project: { name: 'shop', id: null }, repository: null },
+  refusedBecause: null,
+  body: null,
+  bodyArtifact: null,
+});
+
+test('what comes while none more can be delivered is committed at once, and taken on when a delivery ends', async () => {
+  await runInDurableObject(env.INBOX.getByName('inbox-arrivals'), async (_, state) => {
+    const open = () => new InboxStore(sqlOf(state.storage), 'inbox-arrivals', () => {});
+    const store = open();
+    const keys = (of: InboxStore) => of.outbox.items().map(({ key }) => key);
+    expect(store.accept(fromMachine('evt_first'))).toBe('accepted');
+    expect(store.arrivedSince).toBeNull();
+    const ids = Array.from({ length: 60 }, (_, n) => `evt_${n}`);
+    for (const id of ids) expect(store.accept(fromMachine(id), true)).toBe('accepted');
+    expect(store.accept(fromMachine('evt_7'), true)).toBe('duplicate');
+    expect(store.accept(fromMachine('evt_person', 'telegram'), true)).toBe('accepted');
+    expect(keys(store)).toEqual(['evt_first', 'evt_person']);
+
+    const afterCrash = open();
+    expect(afterCrash.arrivedSince).toBe(1_000);
+    expect(afterCrash.accept(fromMachine('evt_8'), true)).toBe('duplicate');
+    expect(() =>
+      state.storage.transactionSync(() => {
+        afterCrash.delivered('evt_first', { status: 'ignored', target: null, reason: null }, 1, 2_000);
+        throw new Error('rolled back');
+      }),
+    ).toThrow('rolled back');
+
+    const last = open();
+    last.delivered('evt_first', { status: 'ignored', target: null, reason: null }, 1, 2_000);
+    expect(keys(last)).toEqual(['evt_first', 'evt_person', ...ids.slice(0, 50)]);
+    expect(last.accept(fromMachine('evt_late'), true)).toBe('accepted');
+    last.takeOn();
+    expect(keys(last)).toEqual(['evt_first', 'evt_person', ...ids, 'evt_late']);
+    expect(last.arrivedSince).toBeNull();
+    expect(last.journal.findFault()).toBeNull();
+    const told = last.journal.lines().filter(({ type }) => type === 'event_accepted');
+    expect(told).toHaveLength(63);
+    await state.storage.deleteAlarm();
+  });
+});
+
 test('a shard with too much to do keeps no more of what machines send, and a person goes first', async () => {
   await runInDurableObject(env.INBOX.getByName('inbox-backlog'), async (_, state) => {
     const store = new InboxStore(sqlOf(state.storage), 'inbox-backlog', () => {});
-    const of = (id: string, source: 'azure-devops' | 'telegram'): InboxEvent => ({
-      id,
-      source,
-      delivery: id,
-      type: 'x',
-      receivedAt: 1_000,
-      payload: { kind: 'push', project: { name: 'shop', id: null }, repository: null },
-      refusedBecause: null,
-      body: null,
-      bodyArtifact: null,
-    });
-    for (let n = 0; n <= 2_000; n++) expect(store.accept(of(`evt_${n}`, 'azure-devops'))).toBe('accepted');
-    expect(store.accept(of('evt_more', 'azure-devops'))).toBe('busy');
-    expect(store.accept(of('evt_7', 'azure-devops'))).toBe('duplicate');
-    expect(store.accept(of('evt_person', 'telegram'))).toBe('accepted');
+    for (let n = 0; n <= 2_000; n++)
+      expect(store.accept(fromMachine(`evt_${n}`), n % 2 === 0)).toBe('accepted');
+    expect(store.accept(fromMachine('evt_more'))).toBe('busy');
+    expect(store.accept(fromMachine('evt_7'))).toBe('duplicate');
+    expect(store.accept(fromMachine('evt_person', 'telegram'))).toBe('accepted');
     expect(store.outbox.due(2_000, 1).map(({ key }) => key)).toEqual(['evt_person']);
     await state.storage.deleteAlarm();
   });

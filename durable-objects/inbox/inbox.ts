@@ -9,6 +9,8 @@ import { sqlOf } from '../shared/sql.ts';
 import { Upkeep } from '../shared/upkeep.ts';
 import { type InboxAction, type InboxEvent, InboxStore } from './inbox-store.ts';
 
+const TAKE_ON_AFTER_MS = 5_000;
+
 /** One shard of what arrives: committed first, then delivered at once; its alarm catches a crash between. */
 export class Inbox extends KeptObject<Delivered> implements InboxRpc {
   readonly #store: InboxStore;
@@ -25,13 +27,15 @@ export class Inbox extends KeptObject<Delivered> implements InboxRpc {
       perform: (item) => this.#deliver(item),
       succeeded: ({ key, tries }, delivered) => this.#store.delivered(key, delivered, tries, Date.now()),
       failed: ({ key }, failure) => this.#failed(key, failure),
+      nextTimerAt: () => this.#takeOnAt(),
+      onTimers: () => this.#store.takeOn(),
     });
     this.upkeep.revive();
   }
 
   async accept(event: InboxEvent): Promise<{ status: InboxAnswer }> {
     if (this.upkeep.isRestoring) throw new Error('this instance is being restored; send it again later');
-    const status = this.#store.accept(event);
+    const status = this.#store.accept(event, this.upkeep.isBusy);
     this.upkeep.start();
     return { status };
   }
@@ -58,6 +62,12 @@ export class Inbox extends KeptObject<Delivered> implements InboxRpc {
   async redact(text: string): Promise<void> {
     this.upkeep.rewriteBackup();
     this.upkeep.startAfter(this.#store.redact(text));
+  }
+
+  /** What arrived is taken on when a delivery ends; should none end, or all be lost in a crash, then by the alarm. */
+  #takeOnAt(): number | null {
+    const { arrivedSince } = this.#store;
+    return arrivedSince === null ? null : arrivedSince + TAKE_ON_AFTER_MS;
   }
 
   async #deliver({ key }: OutboxItem): Promise<Delivered> {

@@ -60,12 +60,16 @@ export class OutboxDrain<Outcome> {
     return new Set(this.#inFlight.keys());
   }
 
+  get isFull(): boolean {
+    return this.#inFlight.size >= MAX_IN_FLIGHT;
+  }
+
   /** Starts what is due, and returns; nothing is waited for. */
   kick(): void {
     const { outbox, now } = this.#deps;
-    if (this.#inFlight.size >= MAX_IN_FLIGHT) return;
+    if (this.isFull) return;
     for (const item of outbox.due(now(), MAX_IN_FLIGHT + this.#inFlight.size)) {
-      if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
+      if (this.isFull) break;
       if (this.#inFlight.has(item.key)) continue;
       outbox.begin(item.key);
       this.#inFlight.set(item.key, this.#run({ ...item, tries: item.tries + 1 }));

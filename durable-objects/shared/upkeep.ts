@@ -117,6 +117,11 @@ export class Upkeep<Outcome> {
     }
   }
 
+  /** No effect more would be begun now. */
+  get isBusy(): boolean {
+    return this.#drain.isFull;
+  }
+
   /** It is being restored: what it is told now it would forget. */
   get isRestoring(): boolean {
     return this.#backup.isPaused;
