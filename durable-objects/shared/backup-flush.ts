@@ -33,8 +33,8 @@ export class BackupFlush {
 
   /** When the next part should be written; null when all is kept. */
   nextAt(): number | null {
-    if (!this.#deps.log.isPending) return null;
-    this.#dueAt ??= this.#deps.now() + DELAY_MS;
+    // A part that is due will be written: whether more has changed since need not be asked at each change.
+    if (this.#dueAt === null && this.#deps.log.isPending) this.#dueAt = this.#deps.now() + DELAY_MS;
     return this.#dueAt;
   }
 

@@ -1,4 +1,4 @@
-import type { Sql, SqlRow } from './sql.ts';
+import type { Sql, SqlRow, SqlValue } from './sql.ts';
 
 /**
  * Not in a backup: `projection` (its rows are kept as lines), what is asked anew anyway, and what a minute
@@ -21,6 +21,8 @@ export const backupTable = `CREATE TABLE IF NOT EXISTS _backup (
 /** A part of a backup is held in memory while it is written. */
 const MAX_ROWS = 400;
 const MAX_CHARS = 2_000_000;
+/** Rows are up to 256 KB. */
+const ROWS_PER_READ = 20;
 
 /** One row of one table as it is now; null: it is gone. */
 export interface BackupRow {
@@ -106,7 +108,7 @@ export class BackupLog {
   /** The next part; null when all is kept. A part that was taken and not kept is taken again, under a new number. */
   take(): BackupPart | null {
     const marks = this.#sql.all<{ table: string; id: number; v: number }>(
-      `SELECT tbl AS "table", id, v FROM _backup_dirty LIMIT ${MAX_ROWS + 1}`,
+      `SELECT tbl AS "table", id, v FROM _backup_dirty ORDER BY tbl, id LIMIT ${MAX_ROWS + 1}`,
     );
     const waiting = this.#sql.all<{ n: number; body: string }>(
       `SELECT n, body FROM _backup_lines ORDER BY n LIMIT ${MAX_ROWS + 1}`,
@@ -116,10 +118,10 @@ export class BackupLog {
     const isBegun = state.stale === 0 || state.base > 0;
     if (marks.length === 0 && waiting.length === 0 && isBegun) return null;
     const lines = upToSize(waiting.slice(0, MAX_ROWS), (line) => [line, line.body.length]);
-    const rows = upToSize(marks.slice(0, MAX_ROWS), ({ table, id }) => {
-      const row = this.#sql.all(`SELECT * FROM "${table}" WHERE rowid = ?`, id)[0] ?? null;
-      return [{ table, id, row }, JSON.stringify(row).length];
-    });
+    const rows = upToSize(this.#rowsOf(marks.slice(0, MAX_ROWS)), (row) => [
+      row,
+      JSON.stringify(row.row).length,
+    ]);
     const part = state.part + 1;
     const sequences = this.#sequences();
     this.#sql.run('UPDATE _backup SET part = ?', part);
@@ -143,8 +145,11 @@ export class BackupLog {
   /** The part is in R2: what has changed since it was taken stays marked. */
   kept({ marks, lines, header }: BackupPart, nowMs: number): void {
     this.#sql.transaction(() => {
-      for (const { table, id, v } of marks)
-        this.#sql.run('DELETE FROM _backup_dirty WHERE tbl = ? AND id = ? AND v = ?', table, id, v);
+      this.#sql.run(
+        `DELETE FROM _backup_dirty WHERE (tbl, id, v) IN
+         (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))`,
+        JSON.stringify(marks.map(({ table, id, v }) => [table, id, v])),
+      );
       const last = lines.at(-1);
       if (last) this.#sql.run('DELETE FROM _backup_lines WHERE n <= ?', last.n);
       if (this.#state()?.generation !== header.generation) return;
@@ -218,6 +223,22 @@ export class BackupLog {
     });
   }
 
+  /** The rows as they are now, read a few at a time. */
+  *#rowsOf(marks: readonly { table: string; id: number }[]): Iterable<BackupRow> {
+    for (let from = 0; from < marks.length; ) {
+      const table = marks[from]?.table ?? '';
+      const some = marks.slice(from, from + ROWS_PER_READ).filter((mark) => mark.table === table);
+      const found = new Map<SqlValue | undefined, SqlRow>();
+      for (const { _rowid, ...row } of this.#sql.all(
+        `SELECT t.rowid AS _rowid, t.* FROM json_each(?) AS j JOIN "${table}" AS t ON t.rowid = j.value`,
+        JSON.stringify(some.map(({ id }) => id)),
+      ))
+        found.set(_rowid, row);
+      for (const { id } of some) yield { table, id, row: found.get(id) ?? null };
+      from += some.length;
+    }
+  }
+
   #markAll(table: string): void {
     this.#sql.run(
       `INSERT INTO _backup_dirty (tbl, id, v) SELECT ?, rowid, 0 FROM "${table}" WHERE true
@@ -262,7 +283,7 @@ export class BackupLog {
 }
 
 /** As many as fit into a part, one at least. */
-function upToSize<In, Out>(items: readonly In[], read: (item: In) => [Out, chars: number]): Out[] {
+function upToSize<In, Out>(items: Iterable<In>, read: (item: In) => [Out, chars: number]): Out[] {
   const found: Out[] = [];
   let size = 0;
   for (const item of items) {
