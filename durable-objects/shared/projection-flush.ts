@@ -6,6 +6,8 @@ import type { ProjectionQueue } from './projection.ts';
 const BATCH = 40;
 /** What follows within this time goes in the same batch, and most rows of one event do. */
 const GATHER_MS = 100;
+/** Where rows follow each other without end, fewer and fuller batches cost D1 and the object less. */
+const MAX_GATHER_MS = 800;
 
 export interface FlushDeps {
   db: D1Database;
@@ -47,8 +49,12 @@ export class ProjectionFlush {
 
   async #flush(): Promise<void> {
     const { db, queue, now, random } = this.#deps;
+    let gatherMs = GATHER_MS;
     for (let sent = 0; ; ) {
-      if (sent < BATCH) await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+      if (sent < BATCH) {
+        await new Promise((resolve) => setTimeout(resolve, gatherMs));
+        gatherMs = Math.min(gatherMs * 2, MAX_GATHER_MS);
+      }
       const batch = queue.next(BATCH);
       if (batch.length === 0) return;
       const ns = batch.map(({ n }) => n);
