@@ -60,7 +60,7 @@ export async function dryRun(
 async function dryRunAzureDevOps(env: Env, text: string, nowMs: number): Promise<DryRun> {
   const sizeBytes = new TextEncoder().encode(text).byteLength;
   const body = { text, sizeBytes, truncated: sizeBytes > MAX_BODY_BYTES };
-  const incoming = await readAzureDevOpsHook(body, azureDevOpsProjects(env), nowMs);
+  const incoming = readAzureDevOpsHook(body, azureDevOpsProjects(env), nowMs);
   const event = await eventIdOf(incoming.source, incoming.delivery);
   const about = { event, type: incoming.type };
   const { payload } = incoming;

@@ -5,7 +5,8 @@ export type Body = { text: string; sizeBytes: number; truncated: boolean };
  * rest is read and thrown away: a connection whose body was left unread fails its next request.
  */
 export async function readBody(request: Request, limitBytes: number): Promise<Body> {
-  const chunks: Uint8Array[] = [];
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: false });
+  let text = '';
   let sizeBytes = 0;
   let truncated = false;
   const reader = request.body?.getReader();
@@ -14,10 +15,10 @@ export async function readBody(request: Request, limitBytes: number): Promise<Bo
     if (done) break;
     const kept = value.subarray(0, limitBytes - sizeBytes);
     truncated ||= kept.byteLength < value.byteLength;
-    if (kept.byteLength > 0) chunks.push(kept);
+    text += decoder.decode(kept, { stream: true });
     sizeBytes += kept.byteLength;
   }
-  return { text: await new Blob(chunks).text(), sizeBytes, truncated };
+  return { text: text + decoder.decode(), sizeBytes, truncated };
 }
 
 /** Reads what a handler left of a body, and throws it away. */

@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { sha256Of } from '../../artifacts.ts';
+import { sha256Hex } from '../../../durable-objects/shared/journal.ts';
 import { basicPassword, matchesSecret } from '../../constant-time.ts';
 import { azureDevOpsHookSecrets, azureDevOpsProjects, type Env } from '../../env.ts';
 import { problemResponse } from '../../problems.ts';
@@ -29,17 +29,12 @@ export const azureDevOpsHook = new Hono<{ Bindings: Env }>().post('/', async (co
     return problemResponse('unauthorized');
   }
   const body = await readBody(req.raw, MAX_BODY_BYTES);
-  const incoming = await readAzureDevOpsHook(body, azureDevOpsProjects(env), receivedAt);
+  const incoming = readAzureDevOpsHook(body, azureDevOpsProjects(env), receivedAt);
   return context.json(await acceptEvent(env, incoming), 202);
 });
 
 /** What an authenticated body comes to, before anything outside is asked. */
-export async function readAzureDevOpsHook(
-  body: Body,
-  projects: readonly string[],
-  receivedAt: number,
-): Promise<Incoming> {
-  const sha256 = await sha256Of(new TextEncoder().encode(body.text));
+export function readAzureDevOpsHook(body: Body, projects: readonly string[], receivedAt: number): Incoming {
   const base = { source: 'azure-devops', receivedAt, body: body.text } as const;
   const refused = (delivery: string, type: string, refusedBecause: string): Incoming => ({
     ...base,
@@ -50,11 +45,11 @@ export async function readAzureDevOpsHook(
   });
   if (body.truncated)
     return refused(
-      `body:${sha256}`,
+      `body:${sha256Hex(body.text)}`,
       'oversized',
       `larger than ${MAX_BODY_BYTES} bytes; only the beginning was kept`,
     );
-  const parsed = parseAzureDevOpsHook(body.text, sha256);
+  const parsed = parseAzureDevOpsHook(body.text, () => sha256Hex(body.text));
   if (!parsed.ok) return refused(parsed.delivery, parsed.type, `${parsed.code}: ${parsed.reason}`);
   const { name } = parsed.event.project;
   if (name !== null && configuredProject(name, projects) === null)

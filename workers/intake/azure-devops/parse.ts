@@ -114,13 +114,13 @@ const readers = new Map<string, Read>([
   ['ms.vss-code.git-pullrequest-comment-event', readComment],
 ]);
 
-/** `bodySha256` names a delivery that carries no usable id of its own. */
-export function parseAzureDevOpsHook(body: string, bodySha256: string): ParsedHook {
+/** `bodySha256` names a delivery that carries no usable id of its own; it is computed for no other. */
+export function parseAzureDevOpsHook(body: string, bodySha256: () => string): ParsedHook {
   const refused = (
     code: 'malformed' | 'unknown_event',
     reason: string,
     type = 'unknown',
-    delivery = `body:${bodySha256}`,
+    delivery = `body:${bodySha256()}`,
   ): ParsedHook => ({ ok: false, type, delivery, code, reason });
 
   let value: unknown;
@@ -150,12 +150,12 @@ const realGuid = (text: string | null | undefined): string | null =>
   text && /[1-9a-f]/i.test(text) ? text.toLowerCase() : null;
 
 /** The sender's own id of the event. Some versions send all zeros: then its number within the subscription. */
-function deliveryOf(envelope: Envelope, bodySha256: string): string {
+function deliveryOf(envelope: Envelope, bodySha256: () => string): string {
   const id = realGuid(envelope.id);
   if (id !== null) return id;
   const subscription = realGuid(envelope.subscriptionId);
   if (subscription === null || envelope.notificationId === null || envelope.notificationId === undefined)
-    return `body:${bodySha256}`;
+    return `body:${bodySha256()}`;
   return `${subscription}:${envelope.notificationId}`;
 }
 
