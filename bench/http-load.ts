@@ -1,6 +1,9 @@
 import { Agent, request } from 'node:http';
 
-/** Sends each body once, `concurrency` at a time over kept connections; answers the requests per second. */
+/**
+ * Sends each body, `concurrency` at a time over kept connections; answers the requests per second. A connection
+ * that the server had closed meanwhile is not an answer: the body goes again over another one.
+ */
 export async function requestsPerSecond(
   url: string,
   headers: Record<string, string>,
@@ -13,7 +16,11 @@ export async function requestsPerSecond(
   await Promise.all(
     Array.from({ length: concurrency }, async () => {
       for (const body of rest) {
-        const status = await post(agent, url, headers, body);
+        const ask = () => post(agent, url, headers, body);
+        const status = await ask().catch((error: unknown) => {
+          if (!(error instanceof StaleConnection)) throw error;
+          return ask();
+        });
         if (status !== 202) throw new Error(`${url} answered ${status}`);
       }
     }),
@@ -22,13 +29,19 @@ export async function requestsPerSecond(
   return (bodies.length / (performance.now() - startedAt)) * 1_000;
 }
 
+class StaleConnection extends Error {
+  override name = 'StaleConnection';
+}
+
 function post(agent: Agent, url: string, headers: Record<string, string>, body: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { method: 'POST', agent, headers }, (answer) => {
       answer.resume();
       answer.once('end', () => resolve(answer.statusCode ?? 0));
     });
-    asked.once('error', reject);
+    asked.on('error', (error: NodeJS.ErrnoException) =>
+      reject(asked.reusedSocket && error.code === 'ECONNRESET' ? new StaleConnection(url) : error),
+    );
     asked.end(body);
   });
 }

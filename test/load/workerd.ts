@@ -1,5 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -194,6 +202,21 @@ export class Workerd {
     if (pid === undefined) return Number.NaN;
     const kilobytes = execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' });
     return Math.round(Number(kilobytes) / 1_024);
+  }
+
+  /** Objects in memory: each has its database open. Linux only. */
+  openObjects(): number {
+    const { pid } = this.#running ?? {};
+    if (pid === undefined) return Number.NaN;
+    const folder = `/proc/${pid}/fd`;
+    const targets = readdirSync(folder).map((fd) => {
+      try {
+        return readlinkSync(join(folder, fd));
+      } catch {
+        return '';
+      }
+    });
+    return targets.filter((target) => target.endsWith('.sqlite')).length;
   }
 
   async #migrate(): Promise<void> {
