@@ -1,5 +1,5 @@
 import type { DecideContext, Decision } from '../loop.ts';
-import { type Draft, draftOf, ignore, record } from './draft.ts';
+import { type Draft, draftOf } from './draft.ts';
 import { abort, escalate } from './endings.ts';
 import type { PipelineEvent } from './events.ts';
 import type { PipelineFact } from './facts.ts';
@@ -34,12 +34,12 @@ function dispatch(draft: Draft, event: PipelineEvent): void {
     case 'build_canceled':
       return onBuild(draft, event);
     case 'evidence_collected':
-      if (!isOpen(draft.state)) return ignore(draft, event.type, 'the episode has ended');
+      if (!isOpen(draft.state)) return draft.ignore(event.type, 'the episode has ended');
       return onEvidence(draft, event.data);
     case 'turn_granted':
       return onTurn(draft, event.data);
     case 'relay_delivered':
-      return record(draft, { type: 'hand_off_delivered', data: { message: event.data.message } });
+      return draft.record({ type: 'hand_off_delivered', data: { message: event.data.message } });
     case 'relay_refused':
       return onRelayRefused(draft, event.data);
     case 'run_started':
@@ -67,7 +67,7 @@ function dispatch(draft: Draft, event: PipelineEvent): void {
     case 'timer_fired':
       return onTimer(draft, event.data);
     case 'aborted':
-      if (!isOpen(draft.state)) return ignore(draft, event.type, 'the episode has ended');
+      if (!isOpen(draft.state)) return draft.ignore(event.type, 'the episode has ended');
       return abort(draft, 'operator', event.data.reason);
   }
 }
@@ -85,6 +85,6 @@ const VITAL = [
 function onEffectFailed(draft: Draft, { kind, error }: { kind: string; error: string }): void {
   const isTurn = kind === 'post_message' && draft.state.status === 'investigating';
   if (!isOpen(draft.state) || !(VITAL.includes(kind) || isTurn))
-    return ignore(draft, 'effect_failed', 'the loop goes on without it');
+    return draft.ignore('effect_failed', 'the loop goes on without it');
   escalate(draft, `effect_failed_${kind}`, error);
 }

@@ -1,42 +1,15 @@
-import type { EffectBody, NotificationClass } from '../effects.ts';
+import { DecisionDraft } from '../draft.ts';
+import type { NotificationClass } from '../effects.ts';
 import type { DecideContext } from '../loop.ts';
 import { evolve } from './evolve.ts';
 import type { PipelineFact } from './facts.ts';
 import { WAIT_MS } from './policy.ts';
 import type { Episode, PipelineState, Status } from './state.ts';
 
-/**
- * A decision being put together. Each recorded fact is folded at once, so that what follows (a text, a next
- * step) sees the state that it leaves behind.
- */
-export interface Draft {
-  state: PipelineState;
-  facts: PipelineFact[];
-  effects: EffectBody[];
-  context: DecideContext;
-}
+export type Draft = DecisionDraft<PipelineState, PipelineFact, Status, keyof typeof WAIT_MS>;
 
-export function draftOf(state: PipelineState, context: DecideContext): Draft {
-  return { state, facts: [], effects: [], context };
-}
-
-export function record(draft: Draft, fact: PipelineFact): void {
-  draft.facts.push(fact);
-  draft.state = evolve(draft.state, fact, draft.context.nowMs);
-}
-
-export function request(draft: Draft, effect: EffectBody): void {
-  draft.effects.push(effect);
-}
-
-export function ignore(draft: Draft, event: string, reason: string): void {
-  record(draft, { type: 'event_ignored', data: { event, reason } });
-}
-
-export function enter(draft: Draft, status: Status, wait: keyof typeof WAIT_MS | null): void {
-  const timer = wait === null ? null : { name: wait, dueAt: draft.context.nowMs + WAIT_MS[wait] };
-  record(draft, { type: 'status_changed', data: { status, timer } });
-}
+export const draftOf = (state: PipelineState, context: DecideContext): Draft =>
+  new DecisionDraft(state, context, evolve, WAIT_MS);
 
 /** The open episode; a bug if there is none, because callers have checked. */
 export function episodeOf(draft: Draft): Episode {
@@ -55,7 +28,7 @@ export function notify(
     'msg',
     `${episode.number}:notify:${draft.state.attemptsEver}:${episode.failure.build}:${notificationClass}`,
   );
-  request(draft, { kind: 'notify_operator', data: { message, class: notificationClass, text, buttons } });
+  draft.request({ kind: 'notify_operator', data: { message, class: notificationClass, text, buttons } });
   return message;
 }
 
@@ -65,5 +38,5 @@ export function note(draft: Draft, group: string, from: string, text: string): v
     'msg',
     `note:${episodeOf(draft).number}:${draft.state.newestBuild}:${group}:${from}:${text}`,
   );
-  request(draft, { kind: 'post_message', data: { message, group, from, text, turn: false } });
+  draft.request({ kind: 'post_message', data: { message, group, from, text, turn: false } });
 }

@@ -1,5 +1,5 @@
 import type { NotificationClass } from '../effects.ts';
-import { type Draft, enter, episodeOf, notify, record, request } from './draft.ts';
+import { type Draft, episodeOf, notify } from './draft.ts';
 import type { BuildFacts } from './events.ts';
 import { currentAttempt, type PipelineState } from './state.ts';
 import { escalatedText, explainedText, resolvedText } from './texts.ts';
@@ -9,15 +9,15 @@ export function windDown(draft: Draft, reason: string, keepPullRequest = false):
   const episode = episodeOf(draft);
   if (episode.activeRun) {
     const { run, group, message } = episode.activeRun;
-    request(draft, { kind: 'cancel_run', data: { run, reason } });
-    request(draft, { kind: 'end_turn', data: { group, message } });
-    record(draft, { type: 'run_ended', data: { run, lost: false, reason: 'canceled', costMicroUsd: 0 } });
+    draft.request({ kind: 'cancel_run', data: { run, reason } });
+    draft.request({ kind: 'end_turn', data: { group, message } });
+    draft.record({ type: 'run_ended', data: { run, lost: false, reason: 'canceled', costMicroUsd: 0 } });
   }
   if (draft.state.status === 'investigating' && episode.judgeMessage)
-    request(draft, { kind: 'end_turn', data: { group: 'ryan', message: episode.judgeMessage } });
+    draft.request({ kind: 'end_turn', data: { group: 'ryan', message: episode.judgeMessage } });
   if (draft.state.status === 'handed_off' && episode.fixMessage)
-    request(draft, { kind: 'end_turn', data: { group: 'cody', message: episode.fixMessage } });
-  if (draft.state.ownBuildTimer) record(draft, { type: 'own_build_timer', data: { dueAt: null } });
+    draft.request({ kind: 'end_turn', data: { group: 'cody', message: episode.fixMessage } });
+  if (draft.state.ownBuildTimer) draft.record({ type: 'own_build_timer', data: { dueAt: null } });
   if (!keepPullRequest) abandonPullRequest(draft, reason);
 }
 
@@ -25,12 +25,12 @@ export function abandonPullRequest(draft: Draft, comment: string): void {
   const pullRequest = currentAttempt(draft.state)?.pullRequest;
   if (pullRequest?.status !== 'active') return;
   const { project, repository } = episodeOf(draft).failure;
-  record(draft, { type: 'pull_request_abandoned', data: { pullRequest: pullRequest.id } });
-  request(draft, {
+  draft.record({ type: 'pull_request_abandoned', data: { pullRequest: pullRequest.id } });
+  draft.request({
     kind: 'abandon_pull_request',
     data: { project, repository, pullRequest: pullRequest.id, comment },
   });
-  request(draft, {
+  draft.request({
     kind: 'settle_operator_message',
     data: { message: pullRequest.message, line: 'No longer needed: the pull request was abandoned.' },
   });
@@ -43,8 +43,8 @@ function end(
   detail: string,
   told: { class: NotificationClass; text: (state: PipelineState) => string } | null,
 ): void {
-  record(draft, { type: 'episode_ended', data: { reason, detail } });
-  enter(draft, status, null);
+  draft.record({ type: 'episode_ended', data: { reason, detail } });
+  draft.enter(status, null);
   if (told) notify(draft, told.class, told.text(draft.state));
 }
 

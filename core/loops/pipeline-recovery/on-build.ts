@@ -1,4 +1,4 @@
-import { type Draft, enter, episodeOf, ignore, record, request } from './draft.ts';
+import { type Draft, episodeOf } from './draft.ts';
 import { explain, resolve } from './endings.ts';
 import { type BuildFacts, type PipelineEvent, sourceCommit, sourceRef } from './events.ts';
 import { parseFixBranch } from './key.ts';
@@ -13,16 +13,16 @@ export function onBuild(draft: Draft, event: BuildEvent): void {
   const build = event.data;
   const result = event.type.slice('build_'.length);
   if (draft.state.seenBuilds.includes(`${build.build}:${result}`)) {
-    return ignore(draft, event.type, `build ${build.build} was counted before`);
+    return draft.ignore(event.type, `build ${build.build} was counted before`);
   }
   const own = isOwn(draft, build);
   const isLate = event.type === 'build_failed' && !own && !isOpen(draft.state) && isPast(draft, build);
-  record(draft, {
+  draft.record({
     type: 'build_seen',
     data: { build: build.build, result, ref: build.ref, commit: build.commit },
   });
   if (isLate)
-    return ignore(draft, event.type, `build ${build.build} is older than what is known of the branch`);
+    return draft.ignore(event.type, `build ${build.build} is older than what is known of the branch`);
   if (event.type === 'build_canceled') return;
   if (own) return onOwnBuild(draft, build, event.type === 'build_succeeded');
   if (event.type === 'build_succeeded') return onBranchGreen(draft, build);
@@ -38,22 +38,22 @@ const isOwn = (draft: Draft, build: BuildFacts): boolean =>
 const isPast = (draft: Draft, build: BuildFacts): boolean => build.build <= draft.state.newestBuild;
 
 function start(draft: Draft, failure: BuildFacts): void {
-  record(draft, {
+  draft.record({
     type: 'episode_started',
     data: { number: (draft.state.episode?.number ?? 0) + 1, failure },
   });
-  record(draft, { type: 'failure_recorded', data: { failure, attempt: null } });
-  enter(draft, 'detected', 'evidence');
-  request(draft, { kind: 'collect_evidence', data: { project: failure.project, build: failure.build } });
+  draft.record({ type: 'failure_recorded', data: { failure, attempt: null } });
+  draft.enter('detected', 'evidence');
+  draft.request({ kind: 'collect_evidence', data: { project: failure.project, build: failure.build } });
 }
 
 function onBranchRed(draft: Draft, failure: BuildFacts): void {
-  record(draft, {
+  draft.record({
     type: 'failure_recorded',
     data: { failure, attempt: verifiedAttempt(draft, failure)?.n ?? null },
   });
   if (verifiedAttempt(draft, failure)) return restart(draft, failure, `build ${failure.buildNumber} failed`);
-  request(draft, { kind: 'collect_evidence', data: { project: failure.project, build: failure.build } });
+  draft.request({ kind: 'collect_evidence', data: { project: failure.project, build: failure.build } });
 }
 
 /** The attempt whose fix this build of the branch was built from; a later commit may have come on top. */
@@ -65,17 +65,17 @@ function verifiedAttempt(draft: Draft, build: BuildFacts): Attempt | null {
 }
 
 function onBranchGreen(draft: Draft, build: BuildFacts): void {
-  record(draft, { type: 'branch_green', data: { build: build.build, commit: build.commit } });
+  draft.record({ type: 'branch_green', data: { build: build.build, commit: build.commit } });
   if (!isOpen(draft.state)) return;
   const episode = episodeOf(draft);
   if (draft.state.status === 'verifying') {
     const isAfterFix = verifiedAttempt(draft, build) !== null || build.build > episode.verifyFloor;
     return isAfterFix
       ? resolve(draft, 'fix', build)
-      : ignore(draft, 'build_succeeded', 'built before the fix');
+      : draft.ignore('build_succeeded', 'built before the fix');
   }
   const newest = episode.newestFailure ?? episode.failure;
-  if (build.build < newest.build) return ignore(draft, 'build_succeeded', 'older than the failure');
+  if (build.build < newest.build) return draft.ignore('build_succeeded', 'older than the failure');
   if (sourceCommit(build) === sourceCommit(newest))
     return explain(draft, 'intermittent', `Build ${build.buildNumber} of the same commit is green.`);
   resolve(draft, 'other_commit', build);
@@ -86,17 +86,17 @@ function onOwnBuild(draft: Draft, build: BuildFacts, green: boolean): void {
   const attempt = currentAttempt(draft.state);
   const source = sourceRef(build);
   if (!isOpen(draft.state) || !attempt?.proposal || attempt.target.ref !== source)
-    return ignore(draft, 'build', 'no open attempt has this branch');
+    return draft.ignore('build', 'no open attempt has this branch');
   if (build.pullRequest !== null && build.pullRequest.commit !== attempt.proposal.commit)
-    return ignore(draft, 'build', 'built from another commit than the submitted fix');
+    return draft.ignore('build', 'built from another commit than the submitted fix');
   if (build.pullRequest === null && (green || build.commit !== attempt.proposal.commit)) return;
   if (attempt.ownBuild?.result === 'failed') return;
-  record(draft, {
+  draft.record({
     type: 'own_build_recorded',
     data: { build: build.build, result: green ? 'succeeded' : 'failed' },
   });
-  if (draft.state.ownBuildTimer) record(draft, { type: 'own_build_timer', data: { dueAt: null } });
+  if (draft.state.ownBuildTimer) draft.record({ type: 'own_build_timer', data: { dueAt: null } });
   if (green) return completeIfReady(draft);
-  record(draft, { type: 'failure_recorded', data: { failure: build, attempt: attempt.n } });
+  draft.record({ type: 'failure_recorded', data: { failure: build, attempt: attempt.n } });
   restart(draft, build, `its own build ${build.buildNumber} failed`);
 }

@@ -1,6 +1,6 @@
 import type { Intent } from '../../contracts/intents.ts';
 import type { FixResult, Judgement } from '../../contracts/results.ts';
-import { type Draft, enter, episodeOf, ignore, note, record, request } from './draft.ts';
+import { type Draft, episodeOf, note } from './draft.ts';
 import { escalate, explain } from './endings.ts';
 import { type PipelineEvent, sourceCommit, sourceRef } from './events.ts';
 import { fixBranch } from './key.ts';
@@ -17,8 +17,8 @@ export function onTurn(draft: Draft, { group, message }: EventOf<'turn_granted'>
     return startJudge(draft, message);
   if (episode && status === 'handed_off' && message === episode.fixMessage && !episode.activeRun)
     return startFix(draft, message);
-  ignore(draft, 'turn_granted', 'nothing waits for this turn');
-  if (episode?.activeRun?.message !== message) request(draft, { kind: 'end_turn', data: { group, message } });
+  draft.ignore('turn_granted', 'nothing waits for this turn');
+  if (episode?.activeRun?.message !== message) draft.request({ kind: 'end_turn', data: { group, message } });
 }
 
 function runId(draft: Draft, episode: Episode): string {
@@ -28,8 +28,8 @@ function runId(draft: Draft, episode: Episode): string {
 function startJudge(draft: Draft, message: string): void {
   const episode = episodeOf(draft);
   const run = runId(draft, episode);
-  record(draft, { type: 'run_requested', data: { run, group: 'ryan', message } });
-  request(draft, {
+  draft.record({ type: 'run_requested', data: { run, group: 'ryan', message } });
+  draft.request({
     kind: 'start_run',
     data: {
       run,
@@ -54,7 +54,7 @@ function startFix(draft: Draft, message: string): void {
   const isDefault = (draft.state.ref ?? failure.ref) === failure.defaultBranch;
   const base = sourceCommit(failure);
   const ref = sourceRef(failure);
-  record(draft, {
+  draft.record({
     type: 'attempt_started',
     data: {
       n,
@@ -78,10 +78,10 @@ function requestFixRun(draft: Draft, message: string, ref: string, commit: strin
   const attempt = currentAttempt(draft.state);
   if (!attempt || !episode.evidence) throw new Error('a fix run needs an attempt and evidence');
   const run = runId(draft, episode);
-  record(draft, { type: 'run_requested', data: { run, group: 'cody', message } });
-  enter(draft, 'fixing', 'fix');
+  draft.record({ type: 'run_requested', data: { run, group: 'cody', message } });
+  draft.enter('fixing', 'fix');
   const { project, repository } = episode.failure;
-  request(draft, {
+  draft.request({
     kind: 'start_run',
     data: {
       run,
@@ -118,9 +118,9 @@ function artifactsOf({ evidence }: Episode) {
 
 export function onRunStarted(draft: Draft, data: EventOf<'run_started'>): void {
   if (draft.state.episode?.activeRun?.run !== data.run)
-    return ignore(draft, 'run_started', 'not the current run');
-  if (data.fence < draft.state.episode.activeRun.fence) return ignore(draft, 'run_started', 'an older lease');
-  record(draft, { type: 'run_leased', data });
+    return draft.ignore('run_started', 'not the current run');
+  if (data.fence < draft.state.episode.activeRun.fence) return draft.ignore('run_started', 'an older lease');
+  draft.record({ type: 'run_leased', data });
 }
 
 /** Whether this run speaks for the loop now: the current one, and under no older lease than the one known. */
@@ -132,17 +132,17 @@ function isCurrent(draft: Draft, run: string, fence: number): boolean {
 export function onIntent(draft: Draft, intent: Intent): void {
   const attempt = currentAttempt(draft.state);
   if (!attempt || !isCurrent(draft, intent.run, intent.fence))
-    return ignore(draft, 'intent_submitted', 'its run no longer speaks for the loop');
+    return draft.ignore('intent_submitted', 'its run no longer speaks for the loop');
   const { body } = intent;
   if (body.kind !== 'push_fix')
-    return ignore(draft, 'intent_submitted', `this loop does not perform ${body.kind}`);
+    return draft.ignore('intent_submitted', `this loop does not perform ${body.kind}`);
   if (
     body.ref !== attempt.target.ref ||
     body.base !== attempt.target.base ||
     body.ref === attempt.target.defaultBranch
   )
-    return ignore(draft, 'intent_submitted', 'it aims at another branch than the attempt');
-  record(draft, {
+    return draft.ignore('intent_submitted', 'it aims at another branch than the attempt');
+  draft.record({
     type: 'fix_proposed',
     data: {
       intent: intent.id,
@@ -163,9 +163,9 @@ export function onIntent(draft: Draft, intent: Intent): void {
 export function onRunFinished(draft: Draft, data: EventOf<'run_finished'>): void {
   const { run, fence, result, costMicroUsd } = data;
   if (!isCurrent(draft, run, fence))
-    return ignore(draft, 'run_finished', 'its run no longer speaks for the loop');
+    return draft.ignore('run_finished', 'its run no longer speaks for the loop');
   releaseTurn(draft);
-  record(draft, { type: 'run_ended', data: { run, lost: false, reason: result.kind, costMicroUsd } });
+  draft.record({ type: 'run_ended', data: { run, lost: false, reason: result.kind, costMicroUsd } });
   if (result.kind === 'judgement') return onJudgement(draft, result);
   if (result.kind === 'fix') return onFixResult(draft, run, result);
   escalate(draft, 'run_failed', `A run of this loop gave a ${result.kind}.`);
@@ -173,13 +173,13 @@ export function onRunFinished(draft: Draft, data: EventOf<'run_finished'>): void
 
 function releaseTurn(draft: Draft): void {
   const active = episodeOf(draft).activeRun;
-  if (active) request(draft, { kind: 'end_turn', data: { group: active.group, message: active.message } });
+  if (active) draft.request({ kind: 'end_turn', data: { group: active.group, message: active.message } });
 }
 
 function onJudgement(draft: Draft, judgement: Judgement): void {
   if (draft.state.status !== 'investigating')
-    return ignore(draft, 'run_finished', 'no judgement was asked for');
-  record(draft, { type: 'judged', data: judgement });
+    return draft.ignore('run_finished', 'no judgement was asked for');
+  draft.record({ type: 'judged', data: judgement });
   const { handedBack } = episodeOf(draft);
   if (judgement.category === 'environment' && judgement.confidence >= MIN_CONFIDENCE_TO_EXPLAIN)
     return explain(draft, 'environment', judgement.rootCause);
@@ -196,23 +196,23 @@ function handOff(draft: Draft): void {
     'msg',
     `${episode.number}:fix:${episode.failure.build}:${episode.runsStarted}`,
   );
-  record(draft, { type: 'handed_off', data: { message } });
-  enter(draft, 'handed_off', 'hand_off');
+  draft.record({ type: 'handed_off', data: { message } });
+  draft.enter('handed_off', 'hand_off');
   const text = handOffReport(draft.state);
-  request(draft, { kind: 'relay', data: { message, from: 'ryan', to: 'cody', text, turn: true } });
+  draft.request({ kind: 'relay', data: { message, from: 'ryan', to: 'cody', text, turn: true } });
 }
 
 function onFixResult(draft: Draft, run: string, result: FixResult): void {
-  if (draft.state.status !== 'fixing') return ignore(draft, 'run_finished', 'no fix was asked for');
-  record(draft, { type: 'fix_concluded', data: result });
+  if (draft.state.status !== 'fixing') return draft.ignore('run_finished', 'no fix was asked for');
+  draft.record({ type: 'fix_concluded', data: result });
   const proposal = currentAttempt(draft.state)?.proposal;
   if (result.outcome === 'not_diagnosable') return escalate(draft, 'not_diagnosable', result.rootCause);
   if (result.outcome === 'not_code') return handBack(draft, result);
   if (!proposal)
     return escalate(draft, 'no_fix_submitted', 'Cody reported a fix but none passed the checks.');
-  record(draft, { type: 'push_permitted', data: { intent: proposal.intent, digest: proposal.digest } });
-  enter(draft, 'fixing', 'push');
-  request(draft, {
+  draft.record({ type: 'push_permitted', data: { intent: proposal.intent, digest: proposal.digest } });
+  draft.enter('fixing', 'push');
+  draft.request({
     kind: 'perform_intent',
     data: { run, fence: proposal.fence, intent: proposal.intent, digest: proposal.digest },
   });
@@ -226,10 +226,10 @@ function handBack(draft: Draft, result: FixResult): void {
     'msg',
     `${episode.number}:back:${episode.failure.build}:${episode.runsStarted}`,
   );
-  record(draft, { type: 'handed_back', data: { reason: result.rootCause, message } });
-  enter(draft, 'investigating', 'judgement');
+  draft.record({ type: 'handed_back', data: { reason: result.rootCause, message } });
+  draft.enter('investigating', 'judgement');
   const text = handBackReport(draft.state, result);
-  request(draft, { kind: 'relay', data: { message, from: 'cody', to: 'ryan', text, turn: true } });
+  draft.request({ kind: 'relay', data: { message, from: 'cody', to: 'ryan', text, turn: true } });
 }
 
 const NO_RETRY = ['no_runner', 'budget_refused', 'budget', 'invalid_result'];
@@ -238,10 +238,10 @@ export function onRunFailed(draft: Draft, data: EventOf<'run_failed'>): void {
   const { run, fence, reason, detail, costMicroUsd } = data;
   const active = draft.state.episode?.activeRun;
   if (!active || !isCurrent(draft, run, fence))
-    return ignore(draft, 'run_failed', 'its run no longer speaks for the loop');
+    return draft.ignore('run_failed', 'its run no longer speaks for the loop');
   const isFinal = NO_RETRY.includes(reason) || episodeOf(draft).runLosses >= MAX_RUN_LOSSES;
   if (isFinal) releaseTurn(draft);
-  record(draft, { type: 'run_ended', data: { run, lost: true, reason, costMicroUsd } });
+  draft.record({ type: 'run_ended', data: { run, lost: true, reason, costMicroUsd } });
   const who = active.group === 'ryan' ? 'Ryan' : 'Cody';
   if (isFinal) return escalate(draft, 'run_failed', `${who}'s run ended: ${reason}. ${detail}`.trim());
   note(draft, active.group, 'dogwatch', `Run ${run} ended (${reason}); it is tried once more.`);
@@ -254,6 +254,6 @@ export function onRunFailed(draft: Draft, data: EventOf<'run_failed'>): void {
 export function onRelayRefused(draft: Draft, data: EventOf<'relay_refused'>): void {
   const { judgeMessage, fixMessage } = draft.state.episode ?? {};
   if (!isOpen(draft.state) || (data.message !== judgeMessage && data.message !== fixMessage))
-    return ignore(draft, 'relay_refused', 'nothing waits for this message');
+    return draft.ignore('relay_refused', 'nothing waits for this message');
   escalate(draft, 'relay_refused', `${data.from} may not write to ${data.to}: ${data.reason}`);
 }

@@ -1,5 +1,5 @@
 import { longerBy } from '../stopped-time.ts';
-import { type Draft, enter, episodeOf, ignore, record, request } from './draft.ts';
+import { type Draft, episodeOf } from './draft.ts';
 import { escalate } from './endings.ts';
 import type { BuildFacts, PipelineEvent } from './events.ts';
 import { onBuild } from './on-build.ts';
@@ -14,10 +14,10 @@ export function onTimer(draft: Draft, { name, dueAt, stoppedMs = 0 }: EventOf<'t
   const { timer, ownBuildTimer } = draft.state;
   if (ownBuildTimer?.name === name && ownBuildTimer.dueAt === dueAt) return lookForOwnBuild(draft);
   if (timer?.name !== name || timer.dueAt !== dueAt)
-    return ignore(draft, 'timer_fired', 'the state has moved on');
+    return draft.ignore('timer_fired', 'the state has moved on');
   const longer = AGENT_TIMERS.includes(name) ? longerBy(stoppedMs, timer, draft.context.nowMs) : null;
   if (longer !== null)
-    return record(draft, { type: 'status_changed', data: { status: draft.state.status, timer: longer } });
+    return draft.record({ type: 'status_changed', data: { status: draft.state.status, timer: longer } });
   if (draft.state.status === 'verifying') return lookForVerification(draft);
   escalate(draft, `timeout_${name}`, `Nothing came back in the state ${draft.state.status}.`);
 }
@@ -26,7 +26,7 @@ export function onTimer(draft: Draft, { name, dueAt, stoppedMs = 0 }: EventOf<'t
 function lookForOwnBuild(draft: Draft): void {
   const { failure } = episodeOf(draft);
   const pullRequest = currentAttempt(draft.state)?.pullRequest;
-  record(draft, { type: 'own_build_timer', data: { dueAt: draft.context.nowMs + WAIT_MS.own_build } });
+  draft.record({ type: 'own_build_timer', data: { dueAt: draft.context.nowMs + WAIT_MS.own_build } });
   if (!pullRequest) return;
   const ref = `refs/pull/${pullRequest.id}/merge`;
   look(draft, ref, failure.build);
@@ -36,25 +36,25 @@ function lookForVerification(draft: Draft): void {
   const { failure, verifyLooks } = episodeOf(draft);
   if (verifyLooks >= MAX_VERIFICATION_LOOKS)
     return escalate(draft, 'no_verifying_build', 'No build has verified the fix.');
-  record(draft, { type: 'verification_looked', data: { looks: verifyLooks + 1 } });
-  enter(draft, 'verifying', 'verification');
+  draft.record({ type: 'verification_looked', data: { looks: verifyLooks + 1 } });
+  draft.enter('verifying', 'verification');
   look(draft, draft.state.ref ?? failure.ref, failure.build);
 }
 
 function look(draft: Draft, ref: string, minBuild: number): void {
   const { project, definition } = episodeOf(draft).failure;
-  request(draft, { kind: 'look_for_builds', data: { project, definition, ref, minBuild } });
+  draft.request({ kind: 'look_for_builds', data: { project, definition, ref, minBuild } });
 }
 
 /** What Azure DevOps answered when asked for builds whose hooks did not come. */
 export function onBuildsSeen(draft: Draft, { ref, builds }: EventOf<'builds_seen'>): void {
-  if (!isOpen(draft.state)) return ignore(draft, 'builds_seen', 'the episode has ended');
+  if (!isOpen(draft.state)) return draft.ignore('builds_seen', 'the episode has ended');
   const finished = builds.filter((build) => build.status === 'completed');
   for (const build of finished.sort((a, b) => a.build - b.build)) onSeenBuild(draft, build);
   if (!isOpen(draft.state)) return;
   if (draft.state.status === 'pr_open' && ref.startsWith('refs/pull/') && builds.length === 0) {
-    record(draft, { type: 'own_build_recorded', data: { build: null, result: 'absent' } });
-    record(draft, { type: 'own_build_timer', data: { dueAt: null } });
+    draft.record({ type: 'own_build_recorded', data: { build: null, result: 'absent' } });
+    draft.record({ type: 'own_build_timer', data: { dueAt: null } });
     return completeIfReady(draft);
   }
   const newest = finished.at(-1);

@@ -1,4 +1,4 @@
-import { type Draft, enter, episodeOf, note, notify, record, request } from './draft.ts';
+import { type Draft, episodeOf, note, notify } from './draft.ts';
 import { escalate, windDown } from './endings.ts';
 import type { BuildFacts, Evidence } from './events.ts';
 import { MAX_ATTEMPTS, MAX_BUILDS_WITH_SAME_STEP } from './policy.ts';
@@ -9,10 +9,10 @@ import { detectedText, failureReport, restartingText } from './texts.ts';
 export function restart(draft: Draft, failure: BuildFacts, reason: string): void {
   const attempt = currentAttempt(draft.state);
   windDown(draft, `This fix did not hold: ${reason}.`);
-  if (attempt) record(draft, { type: 'attempt_failed', data: { n: attempt.n, reason } });
-  record(draft, { type: 'failure_focused', data: { failure } });
-  enter(draft, 'restarting', 'evidence');
-  request(draft, { kind: 'collect_evidence', data: { project: failure.project, build: failure.build } });
+  if (attempt) draft.record({ type: 'attempt_failed', data: { n: attempt.n, reason } });
+  draft.record({ type: 'failure_focused', data: { failure } });
+  draft.enter('restarting', 'evidence');
+  draft.request({ kind: 'collect_evidence', data: { project: failure.project, build: failure.build } });
 }
 
 /**
@@ -32,7 +32,7 @@ function countSameStep(episode: Episode, stepKey: string): number {
 }
 
 export function onEvidence(draft: Draft, evidence: Evidence): void {
-  record(draft, { type: 'evidence_recorded', data: evidence });
+  draft.record({ type: 'evidence_recorded', data: evidence });
   const episode = episodeOf(draft);
   const { status } = draft.state;
   const isFocused =
@@ -61,9 +61,9 @@ export function askForJudgement(draft: Draft, text: string): void {
     'msg',
     `${episode.number}:judge:${episode.failure.build}:${episode.runsStarted}`,
   );
-  record(draft, { type: 'judgement_asked', data: { message } });
-  enter(draft, 'investigating', 'judgement');
-  request(draft, {
+  draft.record({ type: 'judgement_asked', data: { message } });
+  draft.enter('investigating', 'judgement');
+  draft.request({
     kind: 'post_message',
     data: { message, group: 'ryan', from: 'dogwatch', text, turn: true },
   });

@@ -1,5 +1,5 @@
 import { clip, plain } from '../../text/plain.ts';
-import type { EffectBody } from '../effects.ts';
+import { DecisionDraft } from '../draft.ts';
 import type { DecideContext, Decision } from '../loop.ts';
 import type { SharedEventData } from '../shared-events.ts';
 import { longerBy } from '../stopped-time.ts';
@@ -10,38 +10,13 @@ import { MAX_RUN_LOSSES, NO_RETRY, WAIT_MS } from './policy.ts';
 import { isOpen, type TaskState, type TaskStatus } from './state.ts';
 import { answerText, failureText, heldText, taskPrompt } from './texts.ts';
 
+type Draft = DecisionDraft<TaskState, TaskFact, TaskStatus, keyof typeof WAIT_MS>;
+
 /** Events may come doubled, late and out of order: each handler checks what it stands on. */
 export function decide(state: TaskState, event: TaskEvent, context: DecideContext): Decision<TaskFact> {
-  const draft = new Draft(state, context);
+  const draft: Draft = new DecisionDraft(state, context, evolve, WAIT_MS);
   dispatch(draft, event);
   return { facts: draft.facts, effects: draft.effects };
-}
-
-/** A decision being put together: each recorded fact is folded at once. */
-class Draft {
-  state: TaskState;
-  readonly context: DecideContext;
-  readonly facts: TaskFact[] = [];
-  readonly effects: EffectBody[] = [];
-
-  constructor(state: TaskState, context: DecideContext) {
-    this.state = state;
-    this.context = context;
-  }
-
-  record(fact: TaskFact): void {
-    this.facts.push(fact);
-    this.state = evolve(this.state, fact, this.context.nowMs);
-  }
-
-  ignore(event: string, reason: string): void {
-    this.record({ type: 'event_ignored', data: { event, reason } });
-  }
-
-  enter(status: TaskStatus, wait: keyof typeof WAIT_MS | null): void {
-    const timer = wait === null ? null : { name: wait, dueAt: this.context.nowMs + WAIT_MS[wait] };
-    this.record({ type: 'status_changed', data: { status, timer } });
-  }
 }
 
 function dispatch(draft: Draft, event: TaskEvent): void {
@@ -72,7 +47,7 @@ function dispatch(draft: Draft, event: TaskEvent): void {
 /** A turn that comes after the end is given back, so that it blocks no one. */
 function onLate(draft: Draft, event: TaskEvent): void {
   draft.ignore(event.type, 'the task has ended');
-  if (event.type === 'turn_granted') draft.effects.push({ kind: 'end_turn', data: event.data });
+  if (event.type === 'turn_granted') draft.request({ kind: 'end_turn', data: event.data });
 }
 
 function onRequested(draft: Draft, request: TaskRequest): void {
@@ -90,7 +65,7 @@ function hold(draft: Draft, { group, thread }: TaskRequest, dueAt: number): void
   draft.record({ type: 'status_changed', data: { status: 'held', timer: { name: 'held', dueAt } } });
   const message = draft.context.id('msg', 'task:held');
   const text = heldText(draft.state, dueAt);
-  draft.effects.push({
+  draft.request({
     kind: 'post_message',
     data: { message, group, from: group, text, turn: false, thread },
   });
@@ -101,7 +76,7 @@ function askForTurn(draft: Draft): void {
   if (request === null || message === null) throw new Error('a task without a request');
   draft.enter('queued', 'turn');
   const { group, from, text, thread, priority, forPerson, isShown } = request;
-  draft.effects.push({
+  draft.request({
     kind: 'post_message',
     data: { message, group, from, text, turn: true, thread, priority, forPerson, isShown },
   });
@@ -111,7 +86,7 @@ function onTurn(draft: Draft, turn: SharedEventData<'turn_granted'>): void {
   const { message, status } = draft.state;
   if (turn.message !== message) {
     draft.ignore('turn_granted', 'nothing waits for this turn');
-    draft.effects.push({ kind: 'end_turn', data: turn });
+    draft.request({ kind: 'end_turn', data: turn });
   } else if (status === 'queued') startRun(draft);
   else draft.ignore('turn_granted', 'it was granted already');
 }
@@ -123,7 +98,7 @@ function startRun(draft: Draft): void {
   const { group, kind, workspace, priority, forPerson, parent, budgetMicroUsd } = request;
   draft.record({ type: 'run_requested', data: { run, group } });
   draft.enter('working', 'run');
-  draft.effects.push({
+  draft.request({
     kind: 'start_run',
     data: {
       run,
@@ -188,13 +163,13 @@ function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason:
   const { request, message, run, incident } = draft.state;
   if (request === null || message === null) throw new Error('a task that was never asked for ends');
   const { group, source, reply } = request;
-  if (run !== null) draft.effects.push({ kind: 'cancel_run', data: { run: run.id, reason } });
+  if (run !== null) draft.request({ kind: 'cancel_run', data: { run: run.id, reason } });
   const failed = status === 'escalated' ? { failed: reason } : {};
-  draft.effects.push({ kind: 'end_turn', data: { group, message, ...failed } });
+  draft.request({ kind: 'end_turn', data: { group, message, ...failed } });
   draft.record({ type: 'task_ended', data: { reason } });
   draft.enter(status, null);
   if (request.schedule !== null)
-    draft.effects.push({
+    draft.request({
       kind: 'end_firing',
       data: { outcome: outcomeOf(draft.state), note: clip(reason, 300) },
     });
@@ -204,15 +179,15 @@ function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason:
   const { report } = draft.state;
   const isDone = status === 'resolved' && report !== null;
   const text = isDone ? plain(report.answer, 4_000) : `Could not do “${request.title}”: ${reason}`;
-  draft.effects.push({
+  draft.request({
     kind: 'post_message',
     data: { message: told, group, from: group, text, turn: false, thread: request.thread },
   });
   const html = isDone ? answerText(draft.state) : failureText(draft.state, reason);
   if (reply !== null)
-    draft.effects.push({ kind: 'answer_chat', data: { message: `${told}:reply`, ...reply, text: html } });
+    draft.request({ kind: 'answer_chat', data: { message: `${told}:reply`, ...reply, text: html } });
   else if (!isDone && source !== 'chat')
-    draft.effects.push({
+    draft.request({
       kind: 'notify_operator',
       data: {
         message: draft.context.id('msg', `task:failed:${incident}`),
