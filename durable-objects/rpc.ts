@@ -245,6 +245,8 @@ export interface PersonMessage {
   reply: { chat: string; thread: number | null };
   /** Not for the run that is going on, but a task of its own. */
   isOwnTask: boolean;
+  /** Under which key the bot sent what it is a reply to; null or absent: nothing that is known. */
+  about?: string | null;
   at: number;
 }
 
@@ -414,6 +416,8 @@ export interface TelegramRpc extends KeptRpc {
     buttons: { text: string; action: string }[];
     at: number;
   }): Promise<void>;
+  /** The key under which this message was sent; null: not by us. */
+  keyOf(chat: string, messageId: number): Promise<string | null>;
   /** Ends the spinner of a pressed button with a short text. */
   answerCallback(callback: string, text: string): Promise<void>;
   /** Takes the buttons away from the message sent under this key and appends a line. */

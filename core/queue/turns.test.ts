@@ -187,6 +187,10 @@ describe('which running turn a message joins', () => {
     expect(decideSteering('x', active, false)).toBe('new');
     expect(decideSteering('x', [], false)).toBeNull();
   });
+  test('a reply chooses, whatever else there is, as long as that turn goes on', () => {
+    expect(decideSteering('t', active, true, 'new')).toBe('new');
+    expect(decideSteering('t', active, false, 'over')).toBe('old');
+  });
   test('it does not overtake what waits in its thread', () => {
     expect(decideSteering('t', active, true)).toBeNull();
   });

@@ -91,14 +91,17 @@ export interface ActiveTurn {
 }
 
 /**
- * The active turn that a person's message joins: the one of its own thread, else the group's newest. Null: it
- * gets a turn of its own, as it does behind an earlier message of its thread that still waits for one.
+ * The active turn that a person's message joins: the one that it answers, else the one of its own thread, else the
+ * group's newest. Null: it gets a turn of its own, as it does behind an earlier message of its thread that still
+ * waits for one.
  */
 export function decideSteering(
   thread: string,
   active: readonly ActiveTurn[],
   isThreadWaiting: boolean,
+  answered: string | null = null,
 ): string | null {
+  if (answered !== null && active.some(({ id }) => id === answered)) return answered;
   if (isThreadWaiting) return null;
   const [best] = active.toSorted(
     (a, b) => Number(b.thread === thread) - Number(a.thread === thread) || b.grantedAt - a.grantedAt,

@@ -17,13 +17,27 @@ export class Steering {
     this.#outbox = outbox;
   }
 
-  /** The turn that a message of this thread joins; null: none. */
-  turnFor(thread: string): string | null {
-    const active = this.#messages
-      .active()
-      .filter(({ canceled_by }) => canceled_by === null)
-      .map((row) => ({ id: row.id, thread: row.thread, grantedAt: row.granted_at ?? row.at }));
-    return decideSteering(thread, active, this.#messages.isThreadWaiting(thread));
+  /** The turn that a message of this thread joins; null: none. `about`: the key of what it is a reply to. */
+  turnFor(thread: string, about: string | null): string | null {
+    const rows = this.#messages.active().filter(({ canceled_by }) => canceled_by === null);
+    const active = rows.map((row) => ({
+      id: row.id,
+      thread: row.thread,
+      grantedAt: row.granted_at ?? row.at,
+    }));
+    const answered = about === null ? null : this.#turnOf(about, rows);
+    return decideSteering(thread, active, this.#messages.isThreadWaiting(thread), answered);
+  }
+
+  /** Which of these turns something that was sent to the chat belongs to: a message, or a notice of one. */
+  #turnOf(key: string, active: readonly MessageRow[]): string | null {
+    const sent = this.#messages.row(/^tell:(.+):\w+:\d+$/.exec(key)?.[1] ?? key);
+    if (sent === null) return null;
+    const { id, steers, incident } = sent;
+    const turn = active.find(
+      (row) => row.id === id || row.id === steers || (incident !== null && row.incident === incident),
+    );
+    return turn?.id ?? null;
   }
 
   join(id: string, turn: string, nowMs: number): void {

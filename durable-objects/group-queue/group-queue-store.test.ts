@@ -240,6 +240,23 @@ describe('a person', () => {
       expect(queue.say(said('two'), false, 1)).toEqual({ state: 'waiting', position: 2 });
     }, 1));
 
+  test('that is a reply to something of a session goes to that one', () =>
+    withQueue((queue) => {
+      for (const [n, thread] of ['t', 'u', 'v'].entries())
+        queue.enqueue(message(thread, thread, { incident: `inc_${thread}` }), true, n);
+      queue.enqueue(message('note', 't', { incident: 'inc_t', turn: false }), true, 4);
+      const steers = (id: string, about: string | null) => {
+        queue.say(said(id, { about }), false, 5);
+        return queue.get(id)?.steers;
+      };
+      expect(steers('m1', 't')).toBe('t');
+      expect(steers('m2', 'note')).toBe('t');
+      expect(steers('m3', 'tell:m1:passed_on:1')).toBe('t');
+      expect(steers('m4', 'inc_elsewhere')).toBe('v');
+      queue.endTurn('t', 6);
+      expect(steers('m5', 't'), 'it is over').not.toBe('t');
+    }, 3));
+
   test('gets a turn when the run cannot be reached', () =>
     withQueue((queue) => {
       queue.enqueue(message('a', 't'), false, 1);

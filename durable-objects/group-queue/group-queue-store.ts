@@ -86,7 +86,9 @@ export class GroupQueueStore {
   say(message: PersonMessage, show: boolean, nowMs: number): { state: MessageState; position: number } {
     if (this.row(message.id) === null)
       this.#change(nowMs, () => {
-        const joined = message.isOwnTask ? null : this.#steering.turnFor(message.thread);
+        const joined = message.isOwnTask
+          ? null
+          : this.#steering.turnFor(message.thread, message.about ?? null);
         const row = { ...message, turn: 1, incident: null };
         this.#add(row, joined === null ? 'waiting' : 'steering', nowMs);
         if (show) this.#notices.show(message.id, nowMs);

@@ -27,4 +27,5 @@ export const telegramMigrations: readonly string[] = [
   `CREATE INDEX posts_waiting ON posts (state, lane, n)`,
   `CREATE TABLE sends (at INTEGER NOT NULL, chat TEXT NOT NULL)`,
   `CREATE TABLE state_seq (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL)`,
+  'CREATE INDEX posts_message ON posts (message_id, chat) WHERE message_id IS NOT NULL',
 ];

@@ -227,6 +227,11 @@ export class TelegramStore {
     return dead.length > 0;
   }
 
+  keyOf(chat: string, messageId: number): string | null {
+    const query = `SELECT key FROM posts WHERE message_id = ? AND chat = ? AND kind = 'send' ORDER BY n DESC LIMIT 1`;
+    return this.#sql.all<{ key: string }>(query, messageId, chat)[0]?.key ?? null;
+  }
+
   lastPart(key: string): Post | null {
     const row = this.#sql.all<PostRow>(
       'SELECT * FROM posts WHERE key = ? ORDER BY part DESC LIMIT 1',

@@ -55,6 +55,10 @@ export class Telegram extends DurableObject<Env> implements TelegramRpc {
     this.#start();
   }
 
+  async keyOf(chat: string, messageId: number): Promise<string | null> {
+    return this.#store.keyOf(chat, messageId);
+  }
+
   async answerCallback(callback: string, text: string): Promise<void> {
     this.#store.answerCallback(callback, text, Date.now());
     this.#start();

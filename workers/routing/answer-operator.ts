@@ -62,15 +62,18 @@ async function sayToGroup(
   { group, ...said }: Extract<Words, { kind: 'say' }>,
   nowMs: number,
 ): Promise<{ state: MessageState }> {
+  const { place, repliesTo } = payload;
+  const about = repliesTo === undefined ? null : await telegramStub(env).keyOf(place.chat, repliesTo);
   return groupQueueStub(env, group).say({
     id: `msg_${id.slice('evt_'.length)}`,
-    thread: threadOf(payload.place),
+    thread: threadOf(place),
     from: 'operator',
     text: said.text,
     attachment: said.attachment,
     priority: DEFAULT_PRIORITY,
-    reply: payload.place,
+    reply: place,
     isOwnTask: said.isOwnTask,
+    about,
     at: nowMs,
   });
 }

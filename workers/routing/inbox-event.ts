@@ -16,6 +16,8 @@ export type InboxPayload =
       text: string;
       /** Written by somebody else; absent in events of an earlier deploy. */
       isForwarded?: boolean;
+      /** The message that it is a reply to; in a topic that may be the topic's first. */
+      repliesTo?: number;
       /** The sender’s name as Telegram has it. */
       by: string;
     }

@@ -18,6 +18,7 @@ const messageSchema = z.looseObject({
   text: z.string().nullish(),
   forward_origin: z.looseObject({}).nullish(),
   caption: z.string().nullish(),
+  reply_to_message: z.looseObject({ message_id: z.number() }).nullish(),
 });
 
 /** What a person sends; every other message without text is a notice of Telegram's own. */
@@ -83,6 +84,7 @@ export function parseUpdate(value: unknown, operator: string): ParsedUpdate {
       message: message.message_id,
       text,
       isForwarded: Boolean(message.forward_origin),
+      ...(message.reply_to_message ? { repliesTo: message.reply_to_message.message_id } : {}),
       by: nameOf(sender),
     },
   };
