@@ -55,6 +55,7 @@ export default defineConfig({
           name: 'workerd',
           include: ['workers/**/*.test.ts', 'durable-objects/**/*.test.ts', 'test/workerd/**/*.test.ts'],
           testTimeout: 60_000,
+          provide: { everyAbort: process.env.EVERY_ABORT === '1' },
         },
       },
       {
