@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { fakeMessagesApi } from './gateway/testing/fake-messages-api.ts';
+import { bash, MODEL, report } from './testing/agent-turns.ts';
 import { openRunnerStage, type RunnerStage, until } from './testing/runner-process.ts';
 
 const RUNS = 15;
@@ -11,25 +12,8 @@ beforeEach(async () => {
 
 test('fifteen runs at once all finish, nothing of them is lost, and the sixteenth is refused until there is room', async () => {
   const api = await fakeMessagesApi(
-    [
-      { call: 'Bash', input: { command: 'echo one > b.txt; sleep 5', description: 'work' } },
-      { call: 'Bash', input: { command: 'git commit -qa -m two; cat b.txt', description: 'work' } },
-      {
-        call: 'mcp__dogwatch__report',
-        input: {
-          kind: 'fix',
-          outcome: 'not_code',
-          finding: 'f',
-          reasoning: 'r',
-          rootCause: 'c',
-          confidence: 0.9,
-          alternatives: [],
-          evidence: [{ claim: 'x', source: 'log:1-2' }],
-        },
-      },
-      { say: 'done' },
-    ],
-    'claude-opus-5-5',
+    [bash('echo one > b.txt; sleep 5'), bash('git commit -qa -m two; cat b.txt'), report, { say: 'done' }],
+    MODEL,
   );
   try {
     const runner = await stage.startRunner(api.url, { RUNNER_CAPACITY: String(RUNS) });

@@ -1,28 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { fakeMessagesApi, type SeenRequest, type Turn } from './gateway/testing/fake-messages-api.ts';
+import { fakeMessagesApi, type SeenRequest } from './gateway/testing/fake-messages-api.ts';
+import { bash, MODEL, report } from './testing/agent-turns.ts';
 import { openRunnerStage, type RunnerStage, until } from './testing/runner-process.ts';
 
-const MODEL = 'claude-opus-5-5';
 let stage: RunnerStage;
 beforeEach(async () => {
   stage = await openRunnerStage(`messages-${process.pid}`);
   return () => stage.close();
 });
-
-const bash = (command: string): Turn => ({ call: 'Bash', input: { command, description: 'work' } });
-const report: Turn = {
-  call: 'mcp__dogwatch__report',
-  input: {
-    kind: 'fix',
-    outcome: 'not_code',
-    finding: 'f',
-    reasoning: 'r',
-    rootCause: 'c',
-    confidence: 0.9,
-    alternatives: [],
-    evidence: [{ claim: 'x', source: 'log:1-2' }],
-  },
-};
 
 /** The main model's requests in whose newest message of the user the words stand: where the model first reads them. */
 const readIn = (seen: readonly SeenRequest[], words: string): SeenRequest[] =>

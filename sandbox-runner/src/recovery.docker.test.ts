@@ -1,28 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { fakeMessagesApi, type Turn } from './gateway/testing/fake-messages-api.ts';
+import { fakeMessagesApi } from './gateway/testing/fake-messages-api.ts';
+import { bash, MODEL, report } from './testing/agent-turns.ts';
 import { openRunnerStage, type RunnerStage, until } from './testing/runner-process.ts';
 
-const MODEL = 'claude-opus-5-5';
 let stage: RunnerStage;
 beforeEach(async () => {
   stage = await openRunnerStage(`recovery-${process.pid}`);
   return () => stage.close();
 });
 
-const bash = (command: string): Turn => ({ call: 'Bash', input: { command, description: 'work' } });
-const report: Turn = {
-  call: 'mcp__dogwatch__report',
-  input: {
-    kind: 'fix',
-    outcome: 'not_code',
-    finding: 'f',
-    reasoning: 'r',
-    rootCause: 'c',
-    confidence: 0.9,
-    alternatives: [],
-    evidence: [{ claim: 'x', source: 'log:1-2' }],
-  },
-};
 const handOff = {
   objective: 'Write b.txt.',
   done: ['a.txt'],

@@ -8,6 +8,7 @@ import { createLogger, createRedactor } from './logger.ts';
 import type { ToolAnswer, ToolCall } from './sandbox.ts';
 import { type RunnerService, startRunner } from './service.ts';
 import { parseSettings, secretsOf } from './settings.ts';
+import { REPORT } from './testing/agent-turns.ts';
 import { fakeBackend, type Script } from './testing/fake-backend.ts';
 import { askRunner, createFakeWorker, type FakeWorker } from './testing/fake-worker.ts';
 import {
@@ -23,16 +24,7 @@ import { runId, runRequest } from './testing/requests.ts';
 const workerKeys = await generateKeyPair('worker-1');
 const runnerKeys = await generateKeyPair('runner-1');
 const PAT = 'a-pat-that-nobody-may-read';
-const REPORT = {
-  kind: 'fix',
-  outcome: 'fixed',
-  finding: 'f',
-  reasoning: 'r',
-  rootCause: 'c',
-  confidence: 0.9,
-  alternatives: [],
-  evidence: [{ claim: 'x', source: 'log:1-2' }],
-};
+const FIXED = { ...REPORT, outcome: 'fixed' };
 
 let folder: ReturnType<typeof tempFolder>;
 let worker: FakeWorker;
@@ -248,7 +240,7 @@ async function startAndSubmit() {
       head,
     };
     answers.push(await handlers.onTool(fix), await handlers.onTool(fix));
-    answers.push(await handlers.onTool({ tool: 'report', key: 'r', input: REPORT }));
+    answers.push(await handlers.onTool({ tool: 'report', key: 'r', input: FIXED }));
     return {};
   });
   await put(runRequest('fixer', {}, base));
@@ -329,7 +321,7 @@ describe('a run', () => {
         cacheWrite5mTokens: 0,
         cacheWrite1hTokens: 0,
       });
-      await handlers.onTool({ tool: 'report', key: 'r', input: REPORT });
+      await handlers.onTool({ tool: 'report', key: 'r', input: FIXED });
       return { turns: 7, transcriptPath: transcript };
     });
     await put(runRequest('one'));
