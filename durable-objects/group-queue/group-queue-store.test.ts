@@ -4,19 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { MAX_TRIES } from '../../core/outbox/backoff.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
 import { sqlOf } from '../shared/sql.ts';
+import { groupMessage } from '../test/group-message.ts';
 import { GroupQueueStore } from './group-queue-store.ts';
-
-const message = (id: string, thread: string, change = {}) => ({
-  id,
-  group: 'cody',
-  thread,
-  from: 'ryan',
-  text: `text of ${id}`,
-  turn: true,
-  incident: 'inc_x',
-  at: 1,
-  ...change,
-});
 
 const said = (id: string, change = {}) => ({
   id,
@@ -71,10 +60,10 @@ const letters = (queue: GroupQueueStore) =>
 describe('turns', () => {
   test('go one at a time per thread; ending one grants the next of its thread', () =>
     withQueue((queue) => {
-      expect(queue.enqueue(message('a', 't'), false, 1)).toEqual({ state: 'active', position: 0 });
-      expect(queue.enqueue(message('b', 't'), false, 1)).toEqual({ state: 'waiting', position: 1 });
-      expect(queue.enqueue(message('c', 'u'), false, 1)).toEqual({ state: 'active', position: 0 });
-      expect(queue.enqueue(message('d', 'v'), false, 1)).toEqual({ state: 'waiting', position: 1 });
+      expect(queue.enqueue(groupMessage('a', 't'), false, 1)).toEqual({ state: 'active', position: 0 });
+      expect(queue.enqueue(groupMessage('b', 't'), false, 1)).toEqual({ state: 'waiting', position: 1 });
+      expect(queue.enqueue(groupMessage('c', 'u'), false, 1)).toEqual({ state: 'active', position: 0 });
+      expect(queue.enqueue(groupMessage('d', 'v'), false, 1)).toEqual({ state: 'waiting', position: 1 });
       expect(queue.get('b')?.position).toBe(2);
       queue.endTurn('a', 2);
       expect(queue.get('d')?.state).toBe('active');
@@ -87,29 +76,29 @@ describe('turns', () => {
 
   test('a message that is sent again is the same message', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), true, 1);
-      queue.enqueue(message('a', 't', { text: 'other' }), true, 1);
+      queue.enqueue(groupMessage('a', 't'), true, 1);
+      queue.enqueue(groupMessage('a', 't', { text: 'other' }), true, 1);
       expect(queue.messages(null, 10)).toMatchObject([{ text: 'text of a' }]);
       expect(queue.outbox.items()).toHaveLength(2);
     }));
 
   test('what asks for no turn is kept and blocks nobody', () =>
     withQueue((queue) => {
-      const note = message('a', 't', { turn: false });
+      const note = groupMessage('a', 't', { turn: false });
       expect(queue.enqueue(note, false, 1)).toEqual({ state: 'noted', position: 0 });
-      expect(queue.enqueue(message('b', 't'), false, 1).state).toBe('active');
+      expect(queue.enqueue(groupMessage('b', 't'), false, 1).state).toBe('active');
     }));
 
   test('a turn whose incident waits no more ends at once', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       queue.succeeded(item(queue, 'grant:a'), { unwanted: true }, 2);
       expect(queue.get('a')?.state).toBe('done');
     }));
 
   test('a turn that is held for very long is looked after, and D1 knows when', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       const at = queue.nextLookAt() ?? 0;
       expect(at).toBeGreaterThan(60 * 60_000);
       queue.look(at - 1);
@@ -128,8 +117,8 @@ describe('turns', () => {
 describe('a turn that fails', () => {
   test('that cannot be handed over is parked, visible, and blocks nobody, in its own thread neither', () =>
     withQueue((queue) => {
-      queue.enqueue(message('poison', 't'), false, 1);
-      queue.enqueue(message('next', 't'), false, 1);
+      queue.enqueue(groupMessage('poison', 't'), false, 1);
+      queue.enqueue(groupMessage('next', 't'), false, 1);
       exhaust(queue, 'grant:poison');
       expect(queue.get('poison')).toMatchObject({ state: 'parked', reason: 'no answer' });
       expect(queue.get('next')?.state).toBe('active');
@@ -138,7 +127,7 @@ describe('a turn that fails', () => {
 
   test('takes its place in the line again when it is replayed, once', () =>
     withQueue((queue) => {
-      queue.enqueue(message('poison', 't'), false, 1);
+      queue.enqueue(groupMessage('poison', 't'), false, 1);
       exhaust(queue, 'grant:poison');
       expect(queue.retry('grant:poison', 50)).toBe(true);
       expect(queue.retry('grant:poison', 50)).toBe(false);
@@ -153,7 +142,7 @@ describe('a turn that fails', () => {
   test('of a person is parked with what went wrong; of an incident the incident tells', () =>
     withQueue((queue) => {
       queue.say(said('asked'), false, 1);
-      queue.enqueue(message('handed', 't'), false, 1);
+      queue.enqueue(groupMessage('handed', 't'), false, 1);
       queue.endTurn('asked', 5, 'its run died');
       queue.endTurn('handed', 5, 'its run died');
       expect(queue.get('asked')).toMatchObject({ state: 'parked', reason: 'its run died' });
@@ -165,8 +154,8 @@ describe('a turn that fails', () => {
 describe('a person', () => {
   test('who is the first in a new chat at the limit is not forgotten, and hears the place, once', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
-      queue.enqueue(message('b', 'u'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
+      queue.enqueue(groupMessage('b', 'u'), false, 1);
       expect(queue.say(said('first', { isOwnTask: true }), false, 1)).toEqual({
         state: 'waiting',
         position: 1,
@@ -179,7 +168,7 @@ describe('a person', () => {
 
   test('reaches the run that is going on, once that run is known', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       expect(queue.say(said('m'), false, 1).state).toBe('steering');
       expect(pending(queue)).toEqual(['grant:a']);
       queue.runBegins('inc_x', 'run_1', 2);
@@ -206,7 +195,7 @@ describe('a person', () => {
 
   test('is not lost on a run that ended before it read: the message gets a turn of its own', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       queue.runBegins('inc_x', 'run_1', 1);
       queue.say(said('m'), false, 1);
       queue.succeeded(item(queue, 'steer:m:run_1'), { steered: 'accepted' }, 3);
@@ -218,7 +207,7 @@ describe('a person', () => {
 
   test('is heard by the run that takes over from a lost one, even if the lost one had read', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       queue.runBegins('inc_x', 'run_1', 1);
       queue.say(said('read'), false, 1);
       queue.seen('read', 'run_1', 2);
@@ -234,7 +223,7 @@ describe('a person', () => {
 
   test('is not overtaken by the own next message, and may ask for a task beside what runs', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       queue.say(said('one', { isOwnTask: true }), false, 1);
       expect(queue.get('one')?.state).toBe('waiting');
       expect(queue.say(said('two'), false, 1)).toEqual({ state: 'waiting', position: 2 });
@@ -259,7 +248,7 @@ describe('a person', () => {
 
   test('gets a turn when the run cannot be reached', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       queue.runBegins('inc_x', 'run_1', 1);
       queue.say(said('m'), false, 1);
       exhaust(queue, 'steer:m:run_1');
@@ -270,8 +259,8 @@ describe('a person', () => {
 describe('cancel', () => {
   test('a waiting message never runs; repeating it changes nothing', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
-      queue.enqueue(message('b', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
+      queue.enqueue(groupMessage('b', 't'), false, 1);
       expect(queue.cancel('b', 'operator', 2)).toMatchObject({ status: 'canceled' });
       expect(queue.cancel('b', 'operator', 2)).toEqual({ status: 'too_late', state: 'canceled' });
       queue.endTurn('a', 3);
@@ -281,7 +270,7 @@ describe('cancel', () => {
 
   test('an active one keeps its turn until its incident has ended the run', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       expect(queue.cancel('a', 'operator', 2)).toMatchObject({ status: 'canceling' });
       expect(queue.get('a')?.state).toBe('active');
       expect(pending(queue)).toContain('cancel:a:1');
@@ -291,7 +280,7 @@ describe('cancel', () => {
 
   test('nothing joins a turn that is being canceled, and what had joined it unread lives on', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       queue.say(said('m'), false, 1);
       queue.cancel('a', 'operator', 2);
       expect(queue.say(said('n', { thread: 'other' }), false, 3).state).toBe('active');
@@ -301,7 +290,7 @@ describe('cancel', () => {
 
   test('what a run has already is too late', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       queue.say(said('m'), false, 1);
       queue.runBegins('inc_x', 'run_1', 2);
       queue.outbox.begin('steer:m:run_1');
@@ -335,7 +324,7 @@ describe('what came of a dispatched task', () => {
 
   test('goes to the session that dispatched it, also when another run has taken that over, once', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       queue.runBegins('inc_x', 'run_2', 1);
       expect(queue.answer(answer('b'), true, 2)).toBe('steering');
       expect(queue.answer(answer('b'), true, 3)).toBe('steering');
@@ -368,7 +357,7 @@ describe('what came of a dispatched task', () => {
 
   test('of work that was canceled is noted and begins nothing', () =>
     withQueue((queue) => {
-      queue.enqueue(message('a', 't'), false, 1);
+      queue.enqueue(groupMessage('a', 't'), false, 1);
       queue.answer(answer('before'), false, 2);
       queue.cancel('a', 'operator', 3);
       queue.answer(answer('meanwhile'), false, 4);

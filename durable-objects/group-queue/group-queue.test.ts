@@ -4,6 +4,7 @@ import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
 import { telegramTakesAll } from '../../workers/test/telegram.ts';
 import { groupQueueStub } from '../stubs.ts';
+import { groupMessage } from '../test/group-message.ts';
 
 let outside: Outside;
 beforeAll(migrateDatabase);
@@ -12,22 +13,10 @@ beforeEach(() => {
   telegramTakesAll(outside);
 });
 
-const message = (id: string, thread: string, change = {}) => ({
-  id,
-  group: 'cody',
-  thread,
-  from: 'ryan',
-  text: `text of ${id}`,
-  turn: true,
-  incident: 'inc_x',
-  at: 1,
-  ...change,
-});
-
 test('messages appear in the group’s chat, escaped and in order; pages go back in time', async () => {
   const queue = groupQueueStub(env, 'cody');
   for (const n of [1, 2, 3])
-    await queue.enqueue(message(`m${n}`, `t${n}`, { turn: false, text: `<b>${n}</b> & more` }));
+    await queue.enqueue(groupMessage(`m${n}`, `t${n}`, { turn: false, text: `<b>${n}</b> & more` }));
   const texts = await until(async () => {
     const sent = outside
       .asked('POST', /sendMessage/)
@@ -44,6 +33,6 @@ test('messages appear in the group’s chat, escaped and in order; pages go back
 
 test('a turn that nobody waits for ends at once', async () => {
   const queue = groupQueueStub(env, 'ryan');
-  await queue.enqueue(message('lost', 't', { group: 'ryan', incident: 'inc_that_never_was' }));
+  await queue.enqueue(groupMessage('lost', 't', { group: 'ryan', incident: 'inc_that_never_was' }));
   await until(async () => ((await queue.messages(null, 1)).items[0] as { state: string }).state === 'done');
 });

@@ -1,15 +1,5 @@
+import { judgement } from '../../durable-objects/test/specs.ts';
 import { type HttpService, serve } from './http-service.ts';
-
-const common = {
-  finding: 'The rounding test fails.',
-  reasoning: 'The last commit changed the rounding.',
-  rootCause: 'Rounding was changed.',
-  confidence: 0.9,
-  alternatives: [],
-  evidence: [{ claim: 'It fails', source: 'log:1-2' }],
-};
-export const FIX_RESULT = { kind: 'fix', outcome: 'fixed', ...common };
-const JUDGEMENT = { kind: 'judgement', category: 'code', advice: 'Look at the rounding.', ...common };
 
 /** A provider that judges every failure to be one of the code. */
 export class LoadModel {
@@ -41,7 +31,7 @@ export class LoadModel {
           type: 'message',
           role: 'assistant',
           model: (body as { model: string }).model,
-          content: [{ type: 'text', text: JSON.stringify(JUDGEMENT) }],
+          content: [{ type: 'text', text: JSON.stringify(judgement) }],
           stop_reason: 'end_turn',
           usage: { input_tokens: 900, output_tokens: 90 },
         },

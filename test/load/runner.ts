@@ -3,11 +3,11 @@ import { newId } from '../../core/contracts/ids.ts';
 import type { IntentOutcome, PushFixIntent } from '../../core/contracts/intents.ts';
 import type { RunnerEvent, RunRequest } from '../../core/contracts/run.ts';
 import { canonicalJson } from '../../core/journal/canonical-json.ts';
+import { fixResult } from '../../durable-objects/test/specs.ts';
 import { createWorkerClient } from '../../sandbox-runner/src/worker/worker-client.ts';
 import { generateKeyPair } from '../../wire/keys.ts';
 import type { LoadAzureDevOps } from './azure-devops.ts';
 import { type Answer, type Asked, type HttpService, serve } from './http-service.ts';
-import { FIX_RESULT } from './model.ts';
 
 const REPORT_MS = 5_000;
 const MODEL_CALLS = 3;
@@ -163,7 +163,7 @@ export class LoadRunner {
         data: { id: intent, run: id, fence, digest: sha256(canonicalJson(body)), body },
       });
     }
-    this.#say(session, { type: 'result', data: { value: FIX_RESULT } });
+    this.#say(session, { type: 'result', data: { value: fixResult } });
     this.#say(session, {
       type: 'ended',
       data: { reason: 'completed', detail: '', turns: 3, durationMs: 9, transcript: null },

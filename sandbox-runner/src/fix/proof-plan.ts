@@ -87,18 +87,8 @@ export function planProof(options: {
     return install === null ? [command] : [install, command];
   };
   const green = { commit: head, overlay: [], commands: commands(trees.head) };
-  if (step.kind !== 'test')
-    return {
-      ok: true,
-      kind: 'command',
-      command,
-      red: { commit: base, overlay: [], commands: commands(trees.base) },
-      green,
-      newTests: [],
-    };
-
   const isTestFile = testFileRule(commandTexts(command, trees.base.packageJson));
-  if (restoresOnly(options, isTestFile))
+  if (step.kind !== 'test' || restoresOnly(options, isTestFile))
     return {
       ok: true,
       kind: 'command',
