@@ -232,8 +232,8 @@ describe('a person', () => {
   test('that is a reply to something of a session goes to that one', () =>
     withQueue((queue) => {
       for (const [n, thread] of ['t', 'u', 'v'].entries())
-        queue.enqueue(message(thread, thread, { incident: `inc_${thread}` }), true, n);
-      queue.enqueue(message('note', 't', { incident: 'inc_t', turn: false }), true, 4);
+        queue.enqueue(groupMessage(thread, thread, { incident: `inc_${thread}` }), true, n);
+      queue.enqueue(groupMessage('note', 't', { incident: 'inc_t', turn: false }), true, 4);
       const steers = (id: string, about: string | null) => {
         queue.say(said(id, { about }), false, 5);
         return queue.get(id)?.steers;
