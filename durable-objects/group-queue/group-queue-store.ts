@@ -1,5 +1,12 @@
 import { decideAnswer } from '../../core/queue/turns.ts';
-import type { CancelAnswer, DispatchAnswerMessage, GroupMessage, PersonMessage, Readers } from '../rpc.ts';
+import type {
+  CancelAnswer,
+  DispatchAnswerMessage,
+  FoundMessage,
+  GroupMessage,
+  PersonMessage,
+  Readers,
+} from '../rpc.ts';
 import { migrate } from '../shared/migrate.ts';
 import { Outbox, type OutboxItem } from '../shared/outbox.ts';
 import type { Failure } from '../shared/outbox-drain.ts';
@@ -12,13 +19,8 @@ import { Looks } from './group-queue-looks.ts';
 import { GroupMessages } from './group-queue-messages.ts';
 import { groupQueueMigrations } from './group-queue-migrations.ts';
 import { Notices } from './group-queue-notices.ts';
-import {
-  answersOf,
-  type MessageRow,
-  type MessageState,
-  type StoredMessage,
-  shownMessage,
-} from './group-queue-rows.ts';
+import { readersOf, readersOfText } from './group-queue-readers.ts';
+import { type MessageRow, type MessageState, type StoredMessage, shownMessage } from './group-queue-rows.ts';
 import { Steering } from './group-queue-steering.ts';
 import { Turns, turnLane } from './group-queue-turns.ts';
 
@@ -258,24 +260,15 @@ export class GroupQueueStore {
     };
   }
 
-  /** Who was given a message: its incident, the one that it answers, and the runs that read it. */
-  readersOf(message: MessageRow): Readers {
-    const { incident, run, steers } = message;
-    const answers = answersOf(message);
-    const turn = steers === null ? null : this.row(steers);
-    const known = (ids: (string | null | undefined)[]) => ids.filter((id) => typeof id === 'string');
-    return {
-      incidents: known([incident, answers?.incident]),
-      runs: known([run, turn?.run, answers?.run]),
-    };
+  find(id: string): FoundMessage | null {
+    const row = this.row(id);
+    if (row === null) return null;
+    const { text, attachment, state } = row;
+    return { text, attachment, state, ...readersOf(this.#messages, row) };
   }
 
-  readersOfText(text: string): Readers {
-    const all = this.#messages.holding(text).map((message) => this.readersOf(message));
-    return {
-      incidents: [...new Set(all.flatMap(({ incidents }) => incidents))],
-      runs: [...new Set(all.flatMap(({ runs }) => runs))],
-    };
+  readersOf(text: string): Readers {
+    return readersOfText(this.#messages, text);
   }
 
   redact(text: string, incident: string | null): void {

@@ -107,14 +107,11 @@ export class GroupQueue extends KeptObject<EffectOutcome> implements GroupQueueR
   }
 
   async find(id: string): Promise<FoundMessage | null> {
-    const row = this.#store.row(id);
-    if (row === null) return null;
-    const { text, attachment, state } = row;
-    return { text, attachment, state, ...this.#store.readersOf(row) };
+    return this.#store.find(id);
   }
 
   async readersOf(text: string): Promise<Readers> {
-    return this.#store.readersOfText(text);
+    return this.#store.readersOf(text);
   }
 
   async redact(text: string, incident: string | null): Promise<void> {
