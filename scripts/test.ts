@@ -107,6 +107,8 @@ const engine = await acquireDockerEngine(reports, console.log).catch((error: Err
   return null;
 });
 if (engine) {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void engine.release().finally(() => process.exit(1)));
   counts = add(counts, await vitest('tests with Docker', ['docker']));
   counts = add(counts, await demos());
   if (process.getuid?.() === 0 && process.platform === 'linux') counts = add(counts, await attack());

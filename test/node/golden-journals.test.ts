@@ -14,6 +14,7 @@ import {
 } from '../../durable-objects/incident/pipeline-upcasters.ts';
 import { foldEntries } from '../../durable-objects/shared/journal-fold.ts';
 import type { Upcaster } from '../../durable-objects/shared/journal-upcast.ts';
+import { scenarioNames } from '../../scripts/demo/scenarios/names.ts';
 
 interface Recording {
   id: string;
@@ -45,9 +46,8 @@ const recordings = readdirSync(journals)
   }));
 
 test('there is a journal of every scenario of the demo', () => {
-  const scenarios = ['approval', 'branch', 'environment', 'escalate', 'lint', 'main', 'restart'];
   expect(recordings.map(({ name }) => name)).toEqual(
-    expect.arrayContaining(scenarios.map((scenario) => `${scenario}.json`)),
+    expect.arrayContaining(scenarioNames.map((scenario) => `${scenario}.json`)),
   );
 });
 

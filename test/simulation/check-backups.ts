@@ -68,6 +68,7 @@ export async function checkBackups(world: World, reader: BackupReader): Promise<
       if (page.next === null) break;
       after = page.next;
     }
+    fresh.close();
   }
   for (const table of PROJECTED) {
     // Its own roots D1 keeps in the manifests.
@@ -76,6 +77,7 @@ export async function checkBackups(world: World, reader: BackupReader): Promise<
     const [was, is] = [world.d1, d1].map((database) => JSON.stringify(database.rows(query)));
     if (was !== is) world.violate(`the table ${table} of D1 comes back differently`);
   }
+  d1.close();
 }
 
 class D1AtOnce extends D1 {

@@ -66,6 +66,9 @@ export async function runSeed(seed: number, faults: Faults = faultsOf(seed)): Pr
     return { violations: [`the world broke: ${told}`], trace: [], figures: {} };
   } finally {
     surround(null);
+    // Whoever waits for a world that has ended hears of it before its databases are closed.
+    await new Promise((resolve) => setImmediate(resolve));
+    current.close();
     current = null;
   }
 }

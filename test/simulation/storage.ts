@@ -85,6 +85,10 @@ export class D1 {
     this.#database.exec(migrationSql);
   }
 
+  close(): void {
+    this.#database.close();
+  }
+
   prepare(sql: string): Statement {
     return new Statement(this, sql, []);
   }
