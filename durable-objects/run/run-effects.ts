@@ -90,7 +90,9 @@ const spentOf = ({ record }: RunStore): Record<string, number> => record?.spentB
 async function askForLease({ env, store, onLease }: RunEffectDeps): Promise<void> {
   const { run, group, kind, priority = DEFAULT_PRIORITY, forPerson = false } = store.spec;
   const { record } = store;
-  if (record === null || record.status === 'ended') return;
+  if (record === null) return;
+  // Asked before its end, and granted while nobody listened: it is given back.
+  if (record.status === 'ended') return runPoolStub(env).release(run, null, spentOf(store));
   const budget = record.budgetMicroUsd ?? budgetMicroUsd(requireMember(group).agent);
   const answer = await runPoolStub(env).lease({
     run,

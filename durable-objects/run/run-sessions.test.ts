@@ -97,6 +97,15 @@ describe('a run that is not done when its session is', () => {
       expect(store.record?.spentByDay).toEqual({ '1970-01-01': 12_000 });
     }));
 
+  test('that ends while it waits for its next lease gives back whatever the pool granted meanwhile', () =>
+    withRun((store, run) => {
+      store.receive(toldBy(run, 3, [started, kept, ended('handed_off')]), 10);
+      for (const { key } of items(store, 'release')) store.done(key);
+      store.end({ ok: false, reason: 'canceled', detail: 'not needed' }, 11, false);
+      const pending = items(store, 'release').filter(({ state }) => state === 'pending');
+      expect(pending.map(({ body }) => JSON.parse(body))).toEqual([{ fence: null }]);
+    }));
+
   test('ends after four sessions, and at once without anything kept or when it was stuck', () =>
     withRun((store, run) => {
       for (const fence of [3, 4, 5]) {

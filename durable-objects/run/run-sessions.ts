@@ -119,11 +119,11 @@ export class RunSessions {
     const reason = end.ok ? 'completed' : end.reason;
     const detail = end.ok ? null : end.detail;
     this.#book.update({ status: 'ended', endedAt: nowMs, endReason: reason, endDetail: detail });
-    const { costMicroUsd, fence, model, toolCalls, turns } = record;
+    const { costMicroUsd, model, toolCalls, turns } = record;
     const by = record.spec.group;
     this.#book.audit('run_ended', { by, reason, detail, model, toolCalls, turns, costMicroUsd }, nowMs);
     this.#book.tell('ended', endEvent(record, end), nowMs);
-    this.#releaseAll(fence, nowMs);
+    this.#releaseAll(nowMs);
     if (cancel) this.cancelAtRunner(detail ?? reason, nowMs);
     if (!end.ok && end.invalid !== undefined) this.#buryResult(end.invalid, end.detail, nowMs);
   }
@@ -133,10 +133,10 @@ export class RunSessions {
     this.#book.outbox.add({ key: `release:${fence}`, kind: 'release', lane, body }, nowMs);
   }
 
-  /** The run is over: the pool may have given it a lease that it never heard of. */
-  #releaseAll(fence: number, nowMs: number): void {
+  /** The run is over: the pool may have given it a lease that it never heard of, after the last one that it gave back. */
+  #releaseAll(nowMs: number): void {
     const body = JSON.stringify({ fence: null });
-    this.#book.outbox.add({ key: `release:${fence}`, kind: 'release', lane: null, body }, nowMs);
+    this.#book.outbox.add({ key: 'release:all', kind: 'release', lane: null, body }, nowMs);
   }
 
   cancelAtRunner(reason: string, nowMs: number): void {

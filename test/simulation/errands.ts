@@ -154,6 +154,7 @@ const threadOf = (incident: ObjectState): string | undefined =>
 
 /** It died after its tries, and waits as a dead letter. */
 const isBuried = (state: ObjectState, kind: string): boolean =>
+  hasTable(state, 'outbox') &&
   state.rows(`SELECT 1 FROM outbox WHERE state = 'dead' AND kind = ?`, kind).length > 0;
 
 function facts(incident: ObjectState, type: string): unknown[] {
