@@ -6,7 +6,7 @@ import { health } from './health.ts';
 import { azureDevOpsHook } from './intake/azure-devops/hook.ts';
 import { drainBody } from './intake/body.ts';
 import { githubHook } from './intake/github/hook.ts';
-import { runnerDoors } from './intake/runner.ts';
+import { runnerDoors } from './intake/runner/doors.ts';
 import { telegramHook } from './intake/telegram/hook.ts';
 import { notFound, onError } from './problems.ts';
 import { tick } from './scheduled.ts';

@@ -1,7 +1,7 @@
 import type { Env } from '../../workers/env.ts';
+import { Alarm, computeNextAlarm } from './alarm.ts';
 import { type BackupAnswer, type BackupOrder, ObjectBackup } from './backup.ts';
 import type { Outbox, OutboxItem } from './outbox.ts';
-import { Alarm, computeNextAlarm } from './outbox-alarm.ts';
 import { type Failure, OutboxDrain } from './outbox-drain.ts';
 import type { ProjectionQueue } from './projection.ts';
 import { ProjectionFlush } from './projection-flush.ts';

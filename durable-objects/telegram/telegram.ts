@@ -8,8 +8,8 @@ import {
 import { plainOfHtml, sizeOfHtml } from '../../workers/adapters/telegram/split-html.ts';
 import { type Env, telegramSettings } from '../../workers/env.ts';
 import type { TelegramRpc } from '../rpc.ts';
+import { Alarm } from '../shared/alarm.ts';
 import { type BackupAnswer, type BackupOrder, ObjectBackup } from '../shared/backup.ts';
-import { Alarm } from '../shared/outbox-alarm.ts';
 import { failureOf } from '../shared/outbox-drain.ts';
 import { ProjectionFlush } from '../shared/projection-flush.ts';
 import { MIN_REDACTED_CHARS } from '../shared/redact.ts';

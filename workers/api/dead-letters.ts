@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { findDeadLetter, listDeadLetters } from '../db/queries.ts';
 import type { Env } from '../env.ts';
 import { Refusal } from '../problems.ts';
-import { replayDeadLetter } from '../routing/replay.ts';
+import { retryDeadLetter } from '../routing/retry-dead-letter.ts';
 import { auditOperator } from './audit-operator.ts';
 import { pageOf } from './page.ts';
 
@@ -20,7 +20,7 @@ deadLettersApi.post('/:id/replay', async (context) => {
   const letter = await findDeadLetter(context.env.DB, id);
   if (letter === null) throw new Refusal('not_found', 'no such dead letter');
   await auditOperator(context.env, 'dead_letter_replay', { id });
-  if (!(await replayDeadLetter(context.env, letter)))
+  if (!(await retryDeadLetter(context.env, letter)))
     throw new Refusal(
       'conflict',
       letter.kind === 'invalid_result'

@@ -18,7 +18,7 @@ export interface DeadLetterAddress {
 }
 
 /** Puts a dead letter back into its outbox; false when it is not dead (any more). */
-export async function replayDeadLetter(
+export async function retryDeadLetter(
   env: Env,
   { objectType, object, key }: DeadLetterAddress,
 ): Promise<boolean> {

@@ -1,16 +1,16 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { RunnerReport } from '../../core/contracts/run.ts';
-import { groupQueueStub, runPoolStub, runStub } from '../../durable-objects/stubs.ts';
-import { fixSpec, freshRun, toldBy, usage } from '../../durable-objects/test/specs.ts';
-import { type Bytes, utf8 } from '../../wire/encoding.ts';
-import { generateKeyPair, type SigningKey } from '../../wire/keys.ts';
-import { newNonce, signRequest } from '../../wire/sign-request.ts';
-import { sha256Of } from '../artifacts.ts';
-import { migrateDatabase } from '../test/database.ts';
-import { Outside, until } from '../test/outside.ts';
-import { runnerDoors } from './runner.ts';
+import type { RunnerReport } from '../../../core/contracts/run.ts';
+import { groupQueueStub, runPoolStub, runStub } from '../../../durable-objects/stubs.ts';
+import { fixSpec, freshRun, toldBy, usage } from '../../../durable-objects/test/specs.ts';
+import { type Bytes, utf8 } from '../../../wire/encoding.ts';
+import { generateKeyPair, type SigningKey } from '../../../wire/keys.ts';
+import { newNonce, signRequest } from '../../../wire/sign-request.ts';
+import { sha256Of } from '../../artifacts.ts';
+import { migrateDatabase } from '../../test/database.ts';
+import { Outside, until } from '../../test/outside.ts';
+import { runnerDoors } from './doors.ts';
 
 let key: SigningKey;
 let other: SigningKey;

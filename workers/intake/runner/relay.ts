@@ -1,10 +1,10 @@
 import { Hono } from 'hono';
-import { derivedId } from '../../core/contracts/ids.ts';
-import { relayRequestSchema } from '../../core/contracts/run.ts';
-import { groupQueueStub, relayPolicyStub, runStub } from '../../durable-objects/stubs.ts';
-import { sha256, utf8 } from '../../wire/encoding.ts';
-import type { Env } from '../env.ts';
-import { problemResponse } from '../problems.ts';
+import { derivedId } from '../../../core/contracts/ids.ts';
+import { relayRequestSchema } from '../../../core/contracts/run.ts';
+import { groupQueueStub, relayPolicyStub, runStub } from '../../../durable-objects/stubs.ts';
+import { sha256, utf8 } from '../../../wire/encoding.ts';
+import type { Env } from '../../env.ts';
+import { problemResponse } from '../../problems.ts';
 import { readLeasedRequest } from './leased-request.ts';
 
 const MAX_BODY_BYTES = 256 * 1_024;

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
-import type { Env } from '../env.ts';
-import { speaksFor } from './runner-identity.ts';
+import type { Env } from '../../env.ts';
+import { speaksFor } from './identity.ts';
 
 const told = (runners: string[], kids: string[]): Env => ({
   ...env,

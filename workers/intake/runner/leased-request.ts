@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import { runPoolStub } from '../../durable-objects/stubs.ts';
-import type { Env } from '../env.ts';
-import { problemResponse } from '../problems.ts';
-import { refuseRunner, speaksFor } from './runner-identity.ts';
-import { jsonOf, readBytes, verifyRunner } from './runner-signature.ts';
+import { runPoolStub } from '../../../durable-objects/stubs.ts';
+import type { Env } from '../../env.ts';
+import { problemResponse } from '../../problems.ts';
+import { refuseRunner, speaksFor } from './identity.ts';
+import { jsonOf, readBytes, verifyRunner } from './signature.ts';
 
 export type LeasedRequest<Body> = { ok: true; body: Body; group: string } | { ok: false; response: Response };
 

@@ -1,8 +1,8 @@
-import type { ProblemCode } from '../../core/contracts/problem.ts';
-import { ownerOfKey } from '../../wire/key-owner.ts';
-import { configuredRunners, type Env, runnerPublicKeys } from '../env.ts';
-import { problemResponse } from '../problems.ts';
-import { auditAction } from '../routing/accept.ts';
+import type { ProblemCode } from '../../../core/contracts/problem.ts';
+import { ownerOfKey } from '../../../wire/key-owner.ts';
+import { configuredRunners, type Env, runnerPublicKeys } from '../../env.ts';
+import { problemResponse } from '../../problems.ts';
+import { auditAction } from '../../routing/accept.ts';
 
 /**
  * Whether the key that signed a request is this runner's, and not one of another whose name only begins alike.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Alarm, computeNextAlarm } from './outbox-alarm.ts';
+import { Alarm, computeNextAlarm } from './alarm.ts';
 
 const needs = {
   nowMs: 1_000,

@@ -1,10 +1,14 @@
 import { Hono } from 'hono';
-import { type RunnerReport, type RunnerReportAnswer, runnerReportSchema } from '../../core/contracts/run.ts';
-import { runPoolStub, runStub } from '../../durable-objects/stubs.ts';
-import type { Env } from '../env.ts';
-import { problemResponse } from '../problems.ts';
-import { auditRefusedRunner, refuseRunner, speaksFor } from './runner-identity.ts';
-import { jsonOf, readBytes, verifyRunner } from './runner-signature.ts';
+import {
+  type RunnerReport,
+  type RunnerReportAnswer,
+  runnerReportSchema,
+} from '../../../core/contracts/run.ts';
+import { runPoolStub, runStub } from '../../../durable-objects/stubs.ts';
+import type { Env } from '../../env.ts';
+import { problemResponse } from '../../problems.ts';
+import { auditRefusedRunner, refuseRunner, speaksFor } from './identity.ts';
+import { jsonOf, readBytes, verifyRunner } from './signature.ts';
 
 const PATH = '/runner/events';
 /** 200 events of at most 16 KB, and room for an intent's file list. */

@@ -1,9 +1,9 @@
 import { Hono } from 'hono';
-import { auditSearchRequestSchema } from '../../core/contracts/audit-search.ts';
-import { memberOf } from '../../durable-objects/run/run-request.ts';
-import { searchForAgent } from '../audit/search-for-agent.ts';
-import type { Env } from '../env.ts';
-import { problemResponse } from '../problems.ts';
+import { auditSearchRequestSchema } from '../../../core/contracts/audit-search.ts';
+import { memberOf } from '../../../durable-objects/run/run-request.ts';
+import { searchForAgent } from '../../audit/search-for-agent.ts';
+import type { Env } from '../../env.ts';
+import { problemResponse } from '../../problems.ts';
 import { readLeasedRequest } from './leased-request.ts';
 
 const MAX_BODY_BYTES = 16 * 1_024;

@@ -1,12 +1,12 @@
 import { Hono } from 'hono';
-import { sha256Schema } from '../../core/contracts/artifact.ts';
-import { idSchema } from '../../core/contracts/ids.ts';
-import { runStub } from '../../durable-objects/stubs.ts';
-import { getArtifact, putArtifact, sha256Of } from '../artifacts.ts';
-import type { Env } from '../env.ts';
-import { problemResponse } from '../problems.ts';
-import { refuseRunner, speaksFor } from './runner-identity.ts';
-import { readBytes, verifyRunner } from './runner-signature.ts';
+import { sha256Schema } from '../../../core/contracts/artifact.ts';
+import { idSchema } from '../../../core/contracts/ids.ts';
+import { runStub } from '../../../durable-objects/stubs.ts';
+import { getArtifact, putArtifact, sha256Of } from '../../artifacts.ts';
+import type { Env } from '../../env.ts';
+import { problemResponse } from '../../problems.ts';
+import { refuseRunner, speaksFor } from './identity.ts';
+import { readBytes, verifyRunner } from './signature.ts';
 
 /**
  * Below the Worker's 128 MB of memory: the signature covers the body, so that the whole of it is held while it

@@ -1,9 +1,9 @@
-import { runPoolStub } from '../../durable-objects/stubs.ts';
-import type { Bytes } from '../../wire/encoding.ts';
-import { parsePublicKeys } from '../../wire/keys.ts';
-import { type Verification, verifyRequest } from '../../wire/verify-request.ts';
-import { type Env, publicUrl, runnerPublicKeys } from '../env.ts';
-import { auditAction } from '../routing/accept.ts';
+import { runPoolStub } from '../../../durable-objects/stubs.ts';
+import type { Bytes } from '../../../wire/encoding.ts';
+import { parsePublicKeys } from '../../../wire/keys.ts';
+import { type Verification, verifyRequest } from '../../../wire/verify-request.ts';
+import { type Env, publicUrl, runnerPublicKeys } from '../../env.ts';
+import { auditAction } from '../../routing/accept.ts';
 
 /** Proves that a request comes from a runner of ours, unaltered and for the first time; audits what does not. */
 export async function verifyRunner(request: Request, body: Bytes, env: Env): Promise<Verification> {
