@@ -148,7 +148,8 @@ export class LoadAzureDevOps {
       eventType,
       publisherId: 'tfs',
       message: { text: 'A build of service failed', html: '<a>', markdown: '[]' },
-      detailedMessage: { text: 'x'.repeat(1_500) },
+      // With it the whole is as long as most are: 4 KB.
+      detailedMessage: { text: 'x'.repeat(2_400) },
       resource,
       resourceVersion: '2.0',
       resourceContainers: { project: { id: PROJECT.id, baseUrl: this.url } },
