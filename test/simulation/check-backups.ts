@@ -87,12 +87,13 @@ class D1AtOnce extends D1 {
 }
 
 /** A database as a new object of this class has it. */
-function emptyLike({ database }: ObjectState): DatabaseSync {
+function emptyLike(state: ObjectState): DatabaseSync {
   const fresh = new DatabaseSync(':memory:');
   fresh.exec('CREATE TABLE _backup (paused INTEGER)');
   fresh.exec('CREATE TABLE _migrations (n INTEGER PRIMARY KEY, statement TEXT NOT NULL)');
   const add = fresh.prepare('INSERT INTO _migrations (n, statement) VALUES (?, ?)');
-  for (const { n, statement } of database.sqlite.prepare('SELECT n, statement FROM _migrations').all()) {
+  const applied = hasTable(state, '_migrations') ? state.rows('SELECT n, statement FROM _migrations') : [];
+  for (const { n, statement } of applied) {
     fresh.exec(String(statement));
     add.run(Number(n), String(statement));
   }
