@@ -250,12 +250,20 @@ export class AzureDevOps implements Service {
       this.#hook('ms.vss-pipelines.stage-state-changed-event', { run: { id: build.id } }, project);
   }
 
+  /** More at once than can be delivered at once: each is an event of its own, and all tell of a few builds. */
+  flood(hooks: number): void {
+    for (let n = 0; n < hooks; n++) {
+      const build = this.builds[n % Math.min(3, this.builds.length)];
+      if (build) this.#hook('build.complete', { id: build.id, project: PROJECT }, {}, 300);
+    }
+  }
+
   #tellPullRequest(request: PullRequest, type: string): void {
     const repository = { id: repositoryId(request.repository), project: PROJECT };
     this.#hook(type, { pullRequestId: request.id, repository }, {});
   }
 
-  #hook(eventType: string, resource: unknown, more: object): void {
+  #hook(eventType: string, resource: unknown, more: object, withinMs = 4_000): void {
     const id = `${this.#random.hex(8)}-0000-4000-8000-${this.#random.hex(12)}`;
     const body = JSON.stringify({ id, eventType, resource, ...more });
     const { clock } = this.#world;
@@ -267,7 +275,7 @@ export class AzureDevOps implements Service {
     const times = this.#random.chance(trouble) ? this.#random.between(2, 3) : 1;
     for (let n = 0; n < times; n++) {
       const isLate = this.#random.chance(trouble);
-      const delay = isLate ? this.#random.exponential(1_800_000) : this.#random.between(50, 4_000);
+      const delay = isLate ? this.#random.exponential(1_800_000) : this.#random.between(50, withinMs);
       clock.after(delay, () => this.#deliver(body, 0));
     }
   }

@@ -31,6 +31,8 @@ export interface Product {
 const HOUR = 3_600_000;
 /** While things go wrong: the longer worlds see several episodes of an incident. */
 const CHAOS_MS: [number, ...number[]] = [HOUR / 3, HOUR / 3, (3 * HOUR) / 4, 2 * HOUR];
+/** Share of the worlds in which very many hooks come at once. */
+const FLOODED = 0.08;
 /** Of two hours each, after which a world counts as at rest. */
 const MAX_ROUNDS = 50;
 /** Longer than the longest timer of a loop, and what follows from it. */
@@ -245,6 +247,11 @@ export class World {
   #begin(): void {
     const schedules = makeSchedules(this);
     this.clock.at(this.calmAt + LAST_LOOK_MS, () => pauseSchedules(this, schedules));
+    const floods = this.random('floods');
+    if (floods.chance(FLOODED))
+      this.clock.at(floods.between(this.startMs + HOUR / 6, this.calmAt), () =>
+        this.azure.flood(floods.between(80, 200)),
+      );
     const people = this.#people;
     const repositories = this.azure.branches.size;
     for (let n = 1; n <= repositories; n++)
