@@ -12,11 +12,11 @@ import { World } from './abort/world.ts';
 /**
  * Things go their whole way through real objects. Each course is played undisturbed, and then once for each time that
  * anything waits for an answer (of a service, of another object, of D1 or R2): there the answer is lost, or nothing is
- * asked any more, and who waits is torn down by itself, or who was asked, or every object. In the end all must be as if
- * nothing had happened: the same facts, texts and deeds outside, each once, nothing left to do, and all chains whole.
+ * asked any more, and who waits is torn down by itself, or who was asked, or every object; or who waits is evicted while its
+ * answer comes. In the end all must be as if nothing had happened: the same facts, texts and deeds outside, each once, nothing left to do, and all chains whole.
  *
  * By default each sort of await (who waits, and for what) is lost in some course, in two ways. `EVERY_ABORT=1` loses each single
- * await of each course in each of the four ways, which takes about an hour.
+ * await of each course in each of the five ways, which takes about an hour.
  */
 
 const TIMEOUT_MS = 7_200_000;

@@ -36,13 +36,14 @@ export interface Await {
 
 /**
  * Where all ends for somebody. `before`: what was to be asked is not asked any more. `after`: it is done, and nobody hears of
- * it. `victim`: who is torn down: every object, as with a deploy; the one that waits; or the one that was asked.
+ * it. `victim`: who is torn down: every object, as with a deploy; the one that waits; the one that was asked; or, `evicted`,
+ * the one that waits, while its answer comes.
  */
 export interface Loss {
   label: string;
   nth: number;
   side: 'before' | 'after';
-  victim: 'all' | 'waiting' | 'asked';
+  victim: 'all' | 'waiting' | 'asked' | 'evicted';
 }
 
 /** One course: what was waited for, which objects were asked, and what was lost. */
@@ -72,6 +73,8 @@ const TEST = 'test';
 const WORKER = 'worker';
 const who = new AsyncLocalStorage<Place | typeof TEST | typeof WORKER>();
 const never = (): Promise<never> => new Promise(() => {});
+/** An answer comes so much later than its object began to be evicted. */
+const EVICTION_MS = 400;
 
 let watch: Watch | null = null;
 /** What a deploy would tell each object besides the settings of all tests. */
@@ -108,7 +111,10 @@ async function heard(asks: Place | null, what: string, call: () => Promise<unkno
   const answer = call();
   if (!isLost) return answer;
   await Promise.allSettled([answer]);
-  return lose();
+  const lost = lose();
+  if (loss.victim !== 'evicted') return lost;
+  await new Promise((resolve) => setTimeout(resolve, EVICTION_MS));
+  return answer;
 }
 
 /** The name of an id tells its class: an object’s own environment holds other namespaces of the same classes. */

@@ -17,6 +17,7 @@ const WAYS: Pick<Loss, 'side' | 'victim'>[] = [
   { side: 'before', victim: 'waiting' },
   { side: 'after', victim: 'all' },
   { side: 'after', victim: 'asked' },
+  { side: 'after', victim: 'evicted' },
 ];
 
 /** Sorts of awaits that a course of this file has lost already. */
@@ -40,7 +41,8 @@ const lossOf = ({ label, nth }: Await, { side, victim }: (typeof WAYS)[number]):
 });
 
 /** The Worker itself is no object that could be torn down, and not everything that is asked is one. */
-const waysOf = ({ asks }: Await) => WAYS.filter(({ victim }) => victim !== 'asked' || asks !== null);
+const waysOf = ({ by, asks }: Await) =>
+  WAYS.filter(({ victim }) => (victim !== 'asked' || asks !== null) && (victim !== 'evicted' || by !== null));
 
 /** Plays a course undisturbed, and then with each loss: all must be as if nothing had happened. */
 export async function loseEach(course: Course): Promise<void> {

@@ -1,4 +1,9 @@
-import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import {
+  abortAllDurableObjects,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { Journal, type JournalLine } from '../../../durable-objects/shared/journal.ts';
 import { sqlOf } from '../../../durable-objects/shared/sql.ts';
@@ -60,6 +65,9 @@ export async function ringAll(places: Iterable<Place>): Promise<void> {
 export async function abortOne(place: Place): Promise<void> {
   await runInDurableObject(stubOf(place), (_, state) => state.abort('torn down by a test')).catch(() => {});
 }
+
+/** Politely, as an idle object is: what it answers at the moment is waited for. */
+export const evictOne = (place: Place): Promise<void> => evictDurableObject(stubOf(place)).catch(() => {});
 
 export const abortAll = (): Promise<void> => abortAllDurableObjects();
 

@@ -1,5 +1,14 @@
 import { type Await, asTest, countAwaits, type Loss, type Place, Watch, watchWith } from './awaits.ts';
-import { abortAll, abortOne, brokenChains, forgetPacing, journalOf, ringAll, waitingIn } from './objects.ts';
+import {
+  abortAll,
+  abortOne,
+  brokenChains,
+  evictOne,
+  forgetPacing,
+  journalOf,
+  ringAll,
+  waitingIn,
+} from './objects.ts';
 import { Senders } from './senders.ts';
 import type { Told, World } from './world.ts';
 
@@ -61,6 +70,8 @@ function hurry(): void {
   const short = (work: (...told: unknown[]) => void, ms = 0, ...told: unknown[]) =>
     plain(work, ms <= 1_000 ? ms / HURRY : ms, ...told);
   Reflect.set(globalThis, 'setTimeout', short);
+  // A request that is over leaves its timer behind, and an object with a timer is not evicted.
+  AbortSignal.timeout = () => new AbortController().signal;
   Math.random = () => 0;
 }
 
@@ -125,6 +136,7 @@ async function untilOver(
 
 async function tearDown({ by, asks }: Await, victim: Loss['victim'] | undefined): Promise<void> {
   if (victim === 'all') return abortAll();
+  if (victim === 'evicted' && by !== null) return evictOne(by);
   const place = victim === 'waiting' ? by : asks;
   if (place !== null) await abortOne(place);
 }
@@ -142,7 +154,7 @@ async function outcomeOf(
     facts: await factsOf(own),
     brokenChains: await brokenChains(own),
     texts: [...new Set(world.told.map(({ text }) => text))],
-    deeds: world.deeds,
+    deeds: [...world.deeds],
   };
 }
 

@@ -123,7 +123,7 @@ export class Runner {
     if (!session) return Response.json({}, { status: 410 });
     if (session.heard.includes(id)) return Response.json({});
     session.heard.push(id);
-    this.#world.deeds.push(`heard ${text}`);
+    this.#world.deeds.push(`heard ${text.replaceAll(/\d+/g, 'N')}`);
     session.tell({ type: 'message_given', data: { message: id } });
     return Response.json({}, { status: 202 });
   }
