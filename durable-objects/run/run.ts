@@ -20,7 +20,8 @@ import { RunStore } from './run-store.ts';
 
 /** A light run is looked after this often; one whose isolate died is begun again then. */
 const LIGHT_WATCH_MS = 30_000;
-const MAX_LIGHT_TRIES = 3;
+/** It may be lost with its isolate, in deploys one after the other; one that takes its isolate down ends here. */
+const MAX_LIGHT_TRIES = 6;
 /** Whoever stops everything waits for the answer: ten seconds at most, all in all. */
 const HALT_TIMEOUT_MS = 5_000;
 const STOPPED = 'everything was stopped by the operator';
