@@ -62,6 +62,8 @@ export class LoadAzureDevOps {
   requests = 0;
   /** How long it takes over an answer. */
   latencyMs = 0;
+  /** No answer before this is done. */
+  held: Promise<void> | null = null;
   /** What it tells of by itself. */
   onHook: (hook: Hook) => void = () => {};
   readonly #delayMs: number;
@@ -79,6 +81,7 @@ export class LoadAzureDevOps {
 
   async open(): Promise<void> {
     this.#service = await serve(async (asked) => {
+      await this.held;
       if (this.latencyMs > 0) await new Promise((done) => setTimeout(done, this.latencyMs));
       return this.#answer(asked);
     });
