@@ -185,6 +185,7 @@ export class World {
 
 const plain = (text: string): string =>
   text
+    .replaceAll(/^Took [^,]+,/gm, 'Took a while,')
     .replaceAll(/\b[a-z]{3}_[0-9A-Z]{26}/g, 'ID')
     .replaceAll(/\b[0-9a-f]{8,64}\b/g, 'HASH')
     .replaceAll(/\d+/g, 'N');
