@@ -41,10 +41,11 @@ export interface FloodFigures {
   restingMb: number;
   waves: [Wave, Wave];
   /**
-   * The highest resident memory of the second wave against that of the first: what does not grow with the number
-   * of hooks is about 1. Each object in memory costs one to two megabytes; those of a wave are there at its end.
+   * Of the second wave against the first: what does not grow with the number of hooks is about 1. Resident memory
+   * is taken per object in memory, of which each wave wakes others: SQLite keeps up to 2 MB of pages for each
+   * (https://sqlite.org/pragma.html#pragma_cache_size).
    */
-  growth: number;
+  growth: { perObject: number; heap: number };
 }
 
 /** As many hooks as come when everything breaks at once, with all that follows from them; and the same again. */
@@ -75,7 +76,10 @@ export async function benchFlood(say: (line: string) => void, hooks = HOOKS): Pr
       answerMs: { p50: percentile(latenciesMs, 0.5), p99: percentile(latenciesMs, 0.99) },
       restingMb,
       waves: [first, second],
-      growth: rounded(second.residentMb.max / first.residentMb.max),
+      growth: {
+        perObject: rounded(perObject(second, restingMb) / perObject(first, restingMb)),
+        heap: rounded(second.heapMb / first.heapMb),
+      },
     };
   } finally {
     await worker.stop();
@@ -84,6 +88,9 @@ export async function benchFlood(say: (line: string) => void, hooks = HOOKS): Pr
     rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   }
 }
+
+const perObject = ({ residentMb, objects }: Wave, restingMb: number): number =>
+  (residentMb.max - restingMb) / objects;
 
 async function wave(
   worker: Workerd,
@@ -137,9 +144,14 @@ async function untilDelivered(worker: Workerd, sender: Sender, say: (line: strin
   const deadline = performance.now() + DRAIN_TIMEOUT_MS;
   for (let round = 0; performance.now() < deadline; round++) {
     const left = await undelivered(worker, sender);
-    if (left === 0) return;
+    const [runs] = await worker.rows<{ n: number }>(
+      `SELECT count(*) AS n FROM runs WHERE status NOT IN ('ended', 'waiting')`,
+    );
+    if (left === 0 && runs?.n === 0) return;
     if (round % 10 === 0)
-      say(`${left} events on their way, ${worker.residentMb()} MB, ${worker.openObjects()} objects`);
+      say(
+        `${left} events and ${runs?.n} runs on their way, ${worker.residentMb()} MB, ${worker.openObjects()} objects`,
+      );
     await sleep(1_000);
   }
 }

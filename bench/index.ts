@@ -101,12 +101,14 @@ const benches: Record<string, (say: Say) => Promise<Bench>> = {
           limit: { atMost: 0 },
           unit: '',
         },
-        {
-          name: 'resident memory in the second half of the flood against the first',
-          value: growth,
-          limit: { atMost: 1.25 },
-          unit: '×',
-        },
+        ...Object.entries({ 'resident memory per object': growth.perObject, heap: growth.heap }).map(
+          ([what, value]): Check => ({
+            name: `${what} in the second half of the flood against the first`,
+            value,
+            limit: { atMost: 1.25 },
+            unit: '×',
+          }),
+        ),
       ],
     };
   },
