@@ -106,6 +106,15 @@ describe('a run that is not done when its session is', () => {
       expect(pending.map(({ body }) => JSON.parse(body))).toEqual([{ fence: null }]);
     }));
 
+  test('that is looked after although it has ended gives back what was granted late', () =>
+    withRun((store) => {
+      store.end({ ok: false, reason: 'canceled', detail: 'not needed' }, 11, false);
+      for (const { key } of items(store, 'release')) store.done(key);
+      store.checkLease(12);
+      const pending = items(store, 'release').filter(({ state }) => state === 'pending');
+      expect(pending.map(({ body }) => JSON.parse(body))).toEqual([{ fence: null }]);
+    }));
+
   test('ends after four sessions, and at once without anything kept or when it was stuck', () =>
     withRun((store, run) => {
       for (const fence of [3, 4, 5]) {

@@ -56,6 +56,8 @@ export class RunSessions {
   /** A lease that was lost revives, or is looked for after this pause. */
   checkLease(nowMs: number): void {
     const { record, outbox } = this.#book;
+    // A request that was long on its way may have been granted after the end.
+    if (record?.status === 'ended') return this.#releaseAll(`late:${nowMs}`, nowMs);
     if (record?.spec.kind !== 'heavy' || !holdsLease(record)) return;
     const dueAt = nowMs + REVIVE_WITHIN_MS;
     outbox.add({ key: `check:${nowMs}`, kind: 'check_lease', lane: null, body: '' }, dueAt);
@@ -123,7 +125,7 @@ export class RunSessions {
     const by = record.spec.group;
     this.#book.audit('run_ended', { by, reason, detail, model, toolCalls, turns, costMicroUsd }, nowMs);
     this.#book.tell('ended', endEvent(record, end), nowMs);
-    this.#releaseAll(nowMs);
+    this.#releaseAll('all', nowMs);
     if (cancel) this.cancelAtRunner(detail ?? reason, nowMs);
     if (!end.ok && end.invalid !== undefined) this.#buryResult(end.invalid, end.detail, nowMs);
   }
@@ -134,9 +136,9 @@ export class RunSessions {
   }
 
   /** The run is over: the pool may have given it a lease that it never heard of, after the last one that it gave back. */
-  #releaseAll(nowMs: number): void {
+  #releaseAll(name: string, nowMs: number): void {
     const body = JSON.stringify({ fence: null });
-    this.#book.outbox.add({ key: 'release:all', kind: 'release', lane: null, body }, nowMs);
+    this.#book.outbox.add({ key: `release:${name}`, kind: 'release', lane: null, body }, nowMs);
   }
 
   cancelAtRunner(reason: string, nowMs: number): void {
