@@ -408,6 +408,7 @@ it('removes what an earlier process left', async () => {
   const later = backendFor(api.url).backend;
   expect(await later.reapOrphans()).toContain(sandbox.container);
   expect((await sandbox.ended).reason).toBe('crashed');
-  expect(await later.reapOrphans()).toEqual([]);
+  // The earlier one lives on here, and makes networks in advance.
+  expect(await later.reapOrphans()).not.toContain(sandbox.container);
   await api.close();
 });

@@ -184,9 +184,7 @@ export async function ownedContainers(
     all: true,
     filters: { label: [`dogwatch.runner=${runner}`] },
   });
-  // One that is being taken down already is nobody's any more.
-  const living = containers.filter(({ State }) => State !== 'removing');
-  return living.map(({ Id, Names }) => ({ id: Id, name: (Names[0] ?? Id).replace(/^\//, '') }));
+  return containers.map(({ Id, Names }) => ({ id: Id, name: (Names[0] ?? Id).replace(/^\//, '') }));
 }
 
 export async function removeContainer(engine: Engine, id: string): Promise<void> {
