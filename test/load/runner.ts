@@ -6,6 +6,7 @@ import { canonicalJson } from '../../core/journal/canonical-json.ts';
 import { fixResult } from '../../durable-objects/test/specs.ts';
 import { createWorkerClient } from '../../sandbox-runner/src/worker/worker-client.ts';
 import { generateKeyPair } from '../../wire/keys.ts';
+import { pushFixOf } from '../push-fix.ts';
 import type { LoadAzureDevOps } from './azure-devops.ts';
 import { type Answer, type Asked, type HttpService, serve } from './http-service.ts';
 
@@ -119,7 +120,7 @@ export class LoadRunner {
   /** A whole session in one breath: what counts here is how it is told. */
   #work(session: Session): void {
     const { request } = session;
-    const { id, fence, model, fix, workspace } = request;
+    const { id, fence, model, fix } = request;
     this.#say(session, {
       type: 'started',
       data: { image: 'load', imageDigest: 'sha256:load', container: 'none' },
@@ -138,25 +139,8 @@ export class LoadRunner {
           cacheWrite1hTokens: 0,
         },
       });
-    if (fix && workspace) {
-      const artifact = { name: 'x', sha256: sha256(id), sizeBytes: 9, contentType: 'text/plain' };
-      const run = { command: 'npm test', exitCode: 1, durationMs: 9, tail: '', log: artifact };
-      const body = {
-        kind: 'push_fix' as const,
-        project: workspace.project,
-        repository: workspace.repository,
-        ref: fix.target.ref,
-        expected: fix.target.expected,
-        base: fix.target.base,
-        commit: commitOf(`${id} ${fence}`),
-        bundle: artifact,
-        diff: { ...artifact, name: 'diff' },
-        title: 'Round half up again',
-        rootCause: 'Rounding was changed.',
-        fixSummary: 'Changed back.',
-        files: [],
-        proof: { kind: 'test' as const, red: run, green: { ...run, exitCode: 0 }, newTests: ['rounds'] },
-      };
+    if (fix) {
+      const body = pushFixOf(request, { commit: commitOf(`${id} ${fence}`), sha256: sha256(id) });
       const intent = newId('int', Date.now(), crypto.getRandomValues(new Uint8Array(10)));
       this.#say(session, {
         type: 'intent',

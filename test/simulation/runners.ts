@@ -1,5 +1,6 @@
 import type { Intent, IntentOutcome } from '../../core/contracts/intents.ts';
 import type { RunEndReason, RunMessage, RunnerEvent, RunRequest } from '../../core/contracts/run.ts';
+import { pushFixOf } from '../push-fix.ts';
 import type { Event } from './clock.ts';
 import { Life, within } from './life.ts';
 import { fixResult, taskReport } from './model.ts';
@@ -299,8 +300,7 @@ export class Runner implements Service {
     const holds = this.#random.chance(0.8);
     const after = holds ? before.slice(1) : this.#random.chance(0.5) ? before : ['Build'];
     const commit = azure.commit(after, fix.target.base);
-    const artifact = { name: 'bundle', sha256: this.#random.hex(64), sizeBytes: 9, contentType: 'x/y' };
-    const run = { command: 'npm test', exitCode: 1, durationMs: 9, tail: '', log: artifact };
+    const sha256 = this.#random.hex(64);
     this.#say(session, {
       type: 'intent',
       data: {
@@ -308,22 +308,7 @@ export class Runner implements Service {
         run: session.run,
         fence: session.fence,
         digest: this.#random.hex(64),
-        body: {
-          kind: 'push_fix',
-          project: workspace.project,
-          repository: workspace.repository,
-          ref: fix.target.ref,
-          expected: fix.target.expected,
-          base: fix.target.base,
-          commit: commit.id,
-          bundle: artifact,
-          diff: { ...artifact, name: 'diff' },
-          title: `Mend ${before[0] ?? 'it'}`,
-          rootCause: 'An operator was turned round.',
-          fixSummary: 'Turned back.',
-          files: [],
-          proof: { kind: 'test', red: run, green: { ...run, exitCode: 0 }, newTests: [] },
-        },
+        body: pushFixOf(session.request, { commit: commit.id, sha256, title: `Mend ${before[0] ?? 'it'}` }),
       },
     });
   }

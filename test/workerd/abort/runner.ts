@@ -9,6 +9,7 @@ import { utf8 } from '../../../wire/encoding.ts';
 import { generateKeyPair, type SigningKey } from '../../../wire/keys.ts';
 import { newNonce, signRequest } from '../../../wire/sign-request.ts';
 import type { OutsideRequest } from '../../../workers/test/outside.ts';
+import { pushFixOf } from '../../push-fix.ts';
 import type { Senders } from './senders.ts';
 import type { World } from './world.ts';
 
@@ -184,26 +185,10 @@ export class Runner {
 }
 
 /** What an agent submits that has mended its target. */
-export function fixIntent({ id: run, fence, fix, workspace }: RunRequest): Told {
-  if (!fix || !workspace) throw new Error('nothing is to be mended');
-  const artifact = { name: 'x', sha256: sha256Hex(run), sizeBytes: 9, contentType: 'text/plain' };
-  const proof = { command: 'npm test', exitCode: 1, durationMs: 9, tail: '', log: artifact };
-  return intentOf(run, fence, {
-    kind: 'push_fix',
-    project: workspace.project,
-    repository: workspace.repository,
-    ref: fix.target.ref,
-    expected: fix.target.expected,
-    base: fix.target.base,
-    commit: sha256Hex(`${run} ${fence}`).slice(0, 40),
-    bundle: artifact,
-    diff: { ...artifact, name: 'diff' },
-    title: 'Round half up again',
-    rootCause: 'Rounding was changed.',
-    fixSummary: 'Changed back.',
-    files: [],
-    proof: { kind: 'test', red: proof, green: { ...proof, exitCode: 0 }, newTests: ['rounds'] },
-  });
+export function fixIntent(request: RunRequest): Told {
+  const { id, fence } = request;
+  const commit = sha256Hex(`${id} ${fence}`).slice(0, 40);
+  return intentOf(id, fence, pushFixOf(request, { commit, sha256: sha256Hex(id) }));
 }
 
 export function intentOf(run: string, fence: number, body: Intent['body']): Told {
