@@ -3,9 +3,10 @@ import { countsOf, formatCounts, readCounts } from './counts.ts';
 
 it('counts a test file that could not be loaded as a failure', () => {
   const report = { numPassedTests: 3, numFailedTests: 1, numPendingTests: 0, numTodoTests: 0 };
+  const test = { status: 'passed', fullName: 'one', failureMessages: [] };
   const testResults = [
-    { status: 'passed', assertionResults: [{}] },
-    { status: 'failed', assertionResults: [] },
+    { name: 'a.test.ts', status: 'passed', message: '', assertionResults: [test] },
+    { name: 'b.test.ts', status: 'failed', message: 'no such file', assertionResults: [] },
   ];
   expect(countsOf({ ...report, testResults })).toEqual({ passed: 3, failed: 2, skipped: 0 });
 });

@@ -21,15 +21,22 @@ export function readCounts(output: string): Counts {
   return { passed: Number(line?.[1] ?? 0), failed: Number(line?.[2] ?? 0), skipped: Number(line?.[3] ?? 0) };
 }
 
-interface VitestReport {
+/** Of vitest's reporter `json`, what is read of it. */
+export interface VitestReport {
   numPassedTests: number;
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: { status: string; assertionResults: unknown[] }[];
+  /** By file; `message` is the error of one that could not be loaded. */
+  testResults: {
+    name: string;
+    status: string;
+    message: string;
+    assertionResults: { status: string; fullName: string; failureMessages: string[] }[];
+  }[];
 }
 
-/** Counts of vitest's JSON report. A file that failed before its tests ran counts as one failure. */
+/** A file that failed before its tests ran counts as one failure. */
 export function countsOf(report: VitestReport): Counts {
   const broken = report.testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
