@@ -65,36 +65,9 @@ export function dispatchTool({ env, spec, leftMicroUsd, dispatch }: DispatchDeps
       const key = sha256Hex(`${group}\n${normaliseWords(prompt)}`).slice(0, 32);
       const answer = dispatch({ key, group, budgetMicroUsd: budget });
       if (!answer.allowed) return refused(answer.code, answer.reason);
-      // By its incident: a task that is tried again with another run dispatches nothing twice.
-      const id = `${spec.incident}:${spec.episode}:${key}`;
-      const { priority = DEFAULT_PRIORITY, forPerson = false } = spec;
-      const incident = await incidentIdOf(taskKey('dispatch', id));
-      const heldUntil = await runPoolStub(env).admitDispatch({ incident, group, priority, forPerson });
-      const subjects = new SubjectCollector();
-      const opened = await openTask(
-        env,
-        id,
-        {
-          source: 'dispatch',
-          group,
-          from: spec.group,
-          title: `dispatched by ${spec.group}`,
-          text: await subjects.token(prompt),
-          attachment: null,
-          thread: spec.incident,
-          priority,
-          forPerson,
-          reply: null,
-          isShown: false,
-          schedule: null,
-          ...(heldUntil === null ? {} : { notBefore: heldUntil }),
-          parent: spec.run,
-          budgetMicroUsd: budget,
-          workspace: null,
-        },
-        subjects.texts,
-        Date.now(),
-      );
+      const begin = () => openDispatched(env, spec, { key, group, prompt, budgetMicroUsd: budget });
+      // A deploy takes down those who are asked; what they know already they do not do again.
+      const { opened, heldUntil } = await begin().catch(begin);
       if (opened.status === 'unknown_group') return refused('dispatch_group', `there is no group ${group}`);
       const wait =
         heldUntil === null
@@ -104,4 +77,42 @@ export function dispatchTool({ env, spec, leftMicroUsd, dispatch }: DispatchDeps
       return { text: answer.warning === null ? said : `${said} ${answer.warning}`, isError: false };
     },
   };
+}
+
+async function openDispatched(
+  env: Env,
+  spec: RunSpec,
+  { key, group, prompt, budgetMicroUsd }: Child & { prompt: string },
+): Promise<{ opened: Awaited<ReturnType<typeof openTask>>; heldUntil: number | null }> {
+  // By its incident: a task that is tried again with another run dispatches nothing twice.
+  const id = `${spec.incident}:${spec.episode}:${key}`;
+  const { priority = DEFAULT_PRIORITY, forPerson = false } = spec;
+  const incident = await incidentIdOf(taskKey('dispatch', id));
+  const heldUntil = await runPoolStub(env).admitDispatch({ incident, group, priority, forPerson });
+  const subjects = new SubjectCollector();
+  const opened = await openTask(
+    env,
+    id,
+    {
+      source: 'dispatch',
+      group,
+      from: spec.group,
+      title: `dispatched by ${spec.group}`,
+      text: await subjects.token(prompt),
+      attachment: null,
+      thread: spec.incident,
+      priority,
+      forPerson,
+      reply: null,
+      isShown: false,
+      schedule: null,
+      ...(heldUntil === null ? {} : { notBefore: heldUntil }),
+      parent: spec.run,
+      budgetMicroUsd,
+      workspace: null,
+    },
+    subjects.texts,
+    Date.now(),
+  );
+  return { opened, heldUntil };
 }

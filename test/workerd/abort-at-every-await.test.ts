@@ -1,6 +1,7 @@
 import { beforeAll, test } from 'vitest';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { asTest, deployWith } from './abort/awaits.ts';
+import { dispatch, hostCommand, silence } from './abort/errands.ts';
 import { mended, withoutRunner } from './abort/failed-build.ts';
 import { loseEach } from './abort/lose.ts';
 import { setUp } from './abort/play.ts';
@@ -16,7 +17,7 @@ import { World } from './abort/world.ts';
  * answer comes. In the end all must be as if nothing had happened: the same facts, texts and deeds outside, each once, nothing left to do, and all chains whole.
  *
  * By default each sort of await (who waits, and for what) is lost in some course, in two ways. `EVERY_ABORT=1` loses each single
- * await of each course in each of the five ways, which takes about an hour.
+ * await of each course in each of the five ways, which takes well over an hour.
  */
 
 const TIMEOUT_MS = 7_200_000;
@@ -75,6 +76,33 @@ test(
   () => {
     deployWith(runner.settings);
     return loseEach(schedule(world, runner));
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a task that an agent dispatches, and its answer',
+  () => {
+    deployWith(runner.settings);
+    return loseEach(dispatch(world, runner));
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a command on a host that a person permits',
+  () => {
+    deployWith(runner.settings);
+    return loseEach(hostCommand(world, runner));
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a runner that falls silent in a session',
+  () => {
+    deployWith(runner.settings);
+    return loseEach(silence(world, runner));
   },
   TIMEOUT_MS,
 );

@@ -22,6 +22,8 @@ type Told = RunnerEvent extends infer One
 /** What an agent reports of a task. */
 export const report = { ...fixResult, kind: 'report', outcome: 'done', answer: 'All is well.' };
 
+const BEAT_MS = 30_000;
+
 /** One agent session, as a course plays it. */
 export class Session {
   readonly request: RunRequest;
@@ -60,12 +62,15 @@ export class Runner {
   readonly sessions: Session[] = [];
   /** What a session does as soon as it begins. */
   onSession: (session: Session) => void = () => {};
+  /** It tells nothing more; what it is told it still does. */
+  isSilent = false;
   readonly #world: World;
   readonly #key: SigningKey;
   readonly settings: Record<string, string>;
   readonly #fences = new Map<string, number>();
   readonly #outcomes = new Map<string, IntentOutcome>();
   #spool: RunnerEvent[] = [];
+  #reportedAt = 0;
 
   static async open(world: World): Promise<Runner> {
     const mine = await generateKeyPair('runner-1');
@@ -87,25 +92,31 @@ export class Runner {
 
   forget(): void {
     this.onSession = () => {};
+    this.isSilent = false;
     this.sessions.length = 0;
     this.#fences.clear();
     this.#outcomes.clear();
     this.#spool = [];
   }
 
-  /** It reports as soon as there is something to report. */
+  /** It reports as soon as there is something to report, and that its sessions live. */
   act(senders: Senders): void {
-    if (this.#spool.length > 0 && !senders.isTelling('report')) senders.tell(() => this.report(), 'report');
+    if (this.isSilent || senders.isTelling('report')) return;
+    const isBeat = Date.now() - this.#reportedAt > BEAT_MS && this.sessions.some(({ isOver }) => !isOver);
+    if (this.#spool.length > 0 || isBeat) senders.tell(() => this.report(), 'report');
   }
 
   #answer({ method, url, body }: OutsideRequest): Response {
     const [, , kind, id = '', part] = url.pathname.split('/');
+    const canceled = Number(url.searchParams.get('fence'));
     if (kind === 'intents') return Response.json(this.#perform(body as { run: string; intent: Intent }));
     if (part === 'messages') return this.#hear(id, body as RunMessage);
-    const living = this.sessions.filter((session) => session.request.id === id && !session.isOver);
     if (method === 'DELETE') {
-      for (const session of living) session.end(null, 'canceled');
-      return Response.json({});
+      const session = this.sessions.find(
+        ({ request: { id: run, fence } }) => run === id && fence === canceled,
+      );
+      session?.end(null, 'canceled');
+      return Response.json({}, { status: session ? 200 : 409 });
     }
     const request = body as RunRequest;
     const known = this.#fences.get(id) ?? 0;
@@ -133,9 +144,13 @@ export class Runner {
     const kept = this.#outcomes.get(intent.id);
     if (kept) return kept;
     const { body } = intent;
-    if (body.kind !== 'push_fix') throw new Error(`this runner performs no ${body.kind}`);
-    this.#world.push(body.ref, body.expected, body.commit);
-    const outcome: IntentOutcome = { outcome: 'performed', ref: body.ref, commit: body.commit };
+    if (body.kind === 'admin_request') throw new Error('a runner performs no request');
+    if (body.kind === 'push_fix') this.#world.push(body.ref, body.expected, body.commit);
+    else this.#world.deeds.push(`host command ${body.command}`);
+    const outcome: IntentOutcome =
+      body.kind === 'push_fix'
+        ? { outcome: 'performed', ref: body.ref, commit: body.commit }
+        : { outcome: 'executed', exitCode: 0, durationMs: 9, output: '', log: null };
     this.#outcomes.set(intent.id, outcome);
     return outcome;
   }
@@ -145,17 +160,27 @@ export class Runner {
     const leases = this.sessions
       .filter(({ isOver }) => !isOver)
       .map(({ request: { id: run, fence } }) => ({ run, fence }));
+    const events = this.#batch();
     const response = await this.#post('/runner/events', {
       runner: this.name,
       at: Date.now(),
       health: { capacity: 15, running: leases.length, image: 'i', problems: [] },
       leases,
-      events: this.#spool.slice(0, 200),
+      events,
     });
     if (!response.ok) return false;
+    this.#reportedAt = Date.now();
     const { acknowledged } = (await response.json()) as RunnerReportAnswer;
-    this.#spool = this.#spool.filter(({ run, seq }) => seq > (acknowledged[run] ?? 0));
+    this.#spool = this.#spool.filter(
+      (event) => !events.includes(event) || event.seq > (acknowledged[event.run] ?? 0),
+    );
     return this.#spool.length === 0;
+  }
+
+  /** Of one fence per run, so that an acknowledgement is unambiguous. */
+  #batch(): RunnerEvent[] {
+    const fences = new Map(this.#spool.map(({ run, fence }) => [run, fence] as const).reverse());
+    return this.#spool.filter(({ run, fence }) => fences.get(run) === fence);
   }
 
   /** The status of the answer when a session writes to another agent. */

@@ -5,23 +5,23 @@ import { journalOf } from './objects.ts';
 import type { Course, Round } from './play.ts';
 import { intentOf, type Runner, report } from './runner.ts';
 import type { Senders } from './senders.ts';
-import type { World } from './world.ts';
+import { plain, type World } from './world.ts';
 
 /** What people say in chats, and what agents do about it. */
 
-const RYAN = { id: -1001 };
+export const RYAN = { id: -1001 };
 const CODY = { id: -1002 };
 
 /** How a round’s messages ended. Each names its round. */
-async function endsOf(group: string, round: number): Promise<string[]> {
+export async function endsOf(group: string, round: number): Promise<string[]> {
   const { items } = await groupQueueStub(env, group).messages(null, 200);
   return items
     .filter(({ text }) => text.includes(`round ${round}.`))
-    .map(({ text, state }) => `${state}: ${text}`);
+    .map(({ text, state }) => `${state}: ${plain(text)}`);
 }
 
 /** Said once, each when what it waits for has come. */
-class Script {
+export class Script {
   readonly #steps: [() => boolean, () => void][];
 
   constructor(steps: [() => boolean, () => void][]) {
@@ -48,7 +48,7 @@ export const chat = (world: World, runner: Runner): Course => ({
     const say = (senders: Senders, text: string) => senders.tell(world.says(RYAN, `${text}, round ${n}.`));
     const isTold = (text: string) => world.told.some((one) => one.text.includes(text));
     let script = new Script([]);
-    const ends = () => endsOf('ryan', n).then((all) => all.map((end) => end.replaceAll(/\d+/g, 'N')));
+    const ends = () => endsOf('ryan', n);
     return {
       begin(senders) {
         runner.forget();
@@ -158,7 +158,7 @@ export const stop = (world: World, runner: Runner): Course => ({
         runner.act(senders);
       },
       isOver: async () => script.isOver,
-      outcome: async () => ({ ends: (await endsOf('ryan', n)).map((end) => end.replaceAll(/\d+/g, 'N')) }),
+      outcome: async () => ({ ends: await endsOf('ryan', n) }),
     };
   },
 });

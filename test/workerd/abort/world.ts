@@ -18,6 +18,8 @@ import { telegramTakesAll } from '../../../workers/test/telegram.ts';
 
 const REPEATED = /\n<i>\(sent again: .*<\/i>$/;
 
+const judges = (): Response => modelSays(judgement);
+
 type PullRequest = ReturnType<typeof pullRequestJson>;
 
 export interface Told {
@@ -32,6 +34,8 @@ export class World {
   readonly azure = azureDevOps(this.outside);
   /** Deeds that must be done once, as the outside saw them. */
   readonly deeds: string[] = [];
+  /** What the model answers to a question. */
+  model: (asked: string) => Response = judges;
   readonly #pullRequests: PullRequest[] = [];
   readonly #branches = new Map<string, string>();
   #updates = 50_000;
@@ -41,7 +45,9 @@ export class World {
   constructor() {
     failedInTest(this.outside);
     telegramTakesAll(this.outside);
-    this.outside.on(({ url }) => (url.host === 'anthropic.test' ? modelSays(judgement) : undefined));
+    this.outside.on(({ url, body }) =>
+      url.host === 'anthropic.test' ? this.model(JSON.stringify(body)) : undefined,
+    );
     this.#servePullRequests();
   }
 
@@ -139,6 +145,7 @@ export class World {
   }
 
   forget(): void {
+    this.model = judges;
     this.outside.requests.length = 0;
     this.deeds.length = 0;
     this.azure.builds.length = 0;
@@ -183,7 +190,8 @@ export class World {
   }
 }
 
-const plain = (text: string): string =>
+/** What differs from round to round is left out. */
+export const plain = (text: string): string =>
   text
     .replaceAll(/^Took [^,]+,/gm, 'Took a while,')
     .replaceAll(/\b[a-z]{3}_[0-9A-Z]{26}/g, 'ID')
