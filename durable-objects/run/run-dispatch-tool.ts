@@ -87,7 +87,7 @@ async function openDispatched(
   // By its incident: a task that is tried again with another run dispatches nothing twice.
   const id = `${spec.incident}:${spec.episode}:${key}`;
   const { priority = DEFAULT_PRIORITY, forPerson = false } = spec;
-  const incident = await incidentIdOf(taskKey('dispatch', id));
+  const incident = incidentIdOf(taskKey('dispatch', id));
   const heldUntil = await runPoolStub(env).admitDispatch({ incident, group, priority, forPerson });
   const subjects = new SubjectCollector();
   const opened = await openTask(

@@ -61,7 +61,7 @@ async function dryRunAzureDevOps(env: Env, text: string, nowMs: number): Promise
   const sizeBytes = new TextEncoder().encode(text).byteLength;
   const body = { text, sizeBytes, truncated: sizeBytes > MAX_BODY_BYTES };
   const incoming = readAzureDevOpsHook(body, azureDevOpsProjects(env), nowMs);
-  const event = await eventIdOf(incoming.source, incoming.delivery);
+  const event = eventIdOf(incoming.source, incoming.delivery);
   const about = { event, type: incoming.type };
   const { payload } = incoming;
   if (payload?.kind !== 'build' && payload?.kind !== 'pull_request' && payload?.kind !== 'push')
@@ -88,7 +88,7 @@ async function dryRunTelegram(env: Env, text: string, nowMs: number): Promise<Dr
   }
   const update = parseUpdate(value, operatorTelegramId(env));
   if (update.kind === 'malformed') return nothing('refused', update.reason);
-  const event = await eventIdOf('telegram', String(update.update));
+  const event = eventIdOf('telegram', String(update.update));
   if (update.kind === 'stranger') return nothing('ignored', 'the sender is a stranger', { event });
   if (update.kind === 'other') return nothing('ignored', 'nothing to act on', { event, type: update.type });
   return dryRunPayload(env, update.payload, { event, type: update.type }, nowMs);

@@ -7,7 +7,7 @@ import { auditAction } from '../routing/accept.ts';
 /** Lets only the operator’s token through; a wrong one is audited. */
 export const requireOperator = createMiddleware<{ Bindings: Env }>(async (context, next) => {
   const given = bearerToken(context.req.header('authorization'));
-  if (await matchesSecret(given, operatorTokens(context.env))) return next();
+  if (matchesSecret(given, operatorTokens(context.env))) return next();
   await auditAction(context.env, {
     at: Date.now(),
     actor: 'api',

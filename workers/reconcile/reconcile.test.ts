@@ -58,7 +58,7 @@ async function look(): Promise<Firing> {
 
 const incidentOf = async (ref: string) => {
   const key = incidentKey({ organisation: 'demo', project: 'shop', definition: 1, ref });
-  return incidentStub(env, await incidentIdOf(key));
+  return incidentStub(env, incidentIdOf(key));
 };
 const failuresOf = async (ref: string): Promise<number> =>
   ((await (await incidentOf(ref)).view())?.journal ?? []).filter(({ type }) => type === 'failure_recorded')

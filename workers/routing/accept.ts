@@ -25,7 +25,7 @@ export interface Accepted {
 
 /** Commits an event in its Inbox; when this returns, it survives a crash. Large bodies go to R2 first. */
 export async function acceptEvent(env: Env, incoming: Incoming): Promise<Accepted> {
-  const event = await eventIdOf(incoming.source, incoming.delivery);
+  const event = eventIdOf(incoming.source, incoming.delivery);
   const large = incoming.body === null ? null : bytesIfLarge(incoming.body);
   const artifact =
     large === null

@@ -1,6 +1,7 @@
 import { derivedId } from '../../core/contracts/ids.ts';
 import type { PipelineEvent } from '../../core/loops/pipeline-recovery/events.ts';
 import { parseFixBranch } from '../../core/loops/pipeline-recovery/key.ts';
+import { sha256Bytes } from '../../durable-objects/shared/journal.ts';
 import { groupQueueStub, incidentStub } from '../../durable-objects/stubs.ts';
 import { fetchBuildFacts } from '../adapters/azure-devops/build-facts.ts';
 import { type Build, getBuild } from '../adapters/azure-devops/builds.ts';
@@ -76,9 +77,9 @@ async function resolveBuild(api: AzureDevOps, project: string, id: number): Prom
   const address = addressOfBuild(facts);
   return {
     kind: 'incident',
-    incident: address.kind === 'own' ? address.incident : await incidentIdOf(address.key),
+    incident: address.kind === 'own' ? address.incident : incidentIdOf(address.key),
     key: address.kind === 'branch' && verdict.type === 'build_failed' ? address.key : null,
-    id: await buildEventId(api.organisation, { ...facts, id: build.id, result: build.result }),
+    id: buildEventId(api.organisation, { ...facts, id: build.id, result: build.result }),
     event: buildEvent(verdict.type, build.result, facts),
     subjects: subjects.texts,
   };
@@ -153,9 +154,8 @@ export async function deliverAzureDevOps(
 }
 
 async function noteForRyan(env: Env, eventId: string, text: string, nowMs: number): Promise<void> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`note\n${eventId}`));
   await groupQueueStub(env, 'ryan').enqueue({
-    id: derivedId('msg', new Uint8Array(digest)),
+    id: derivedId('msg', sha256Bytes(`note\n${eventId}`)),
     group: 'ryan',
     thread: 'main',
     from: 'dogwatch',

@@ -63,7 +63,7 @@ async function askAgent(
     return { status: 'delivered', target: null, reason: look.note };
   }
   const source = cause === 'fire' ? 'api' : 'schedule';
-  const incident = await incidentIdOf(taskKey(source, piece.firing));
+  const incident = incidentIdOf(taskKey(source, piece.firing));
   await scheduler.settle(piece, { kind: 'going', target: incident }, look?.memory ?? null);
   const subjects = new SubjectCollector();
   const attachment = await subjects.ref(text === null ? null : unfence(untoken(text)));

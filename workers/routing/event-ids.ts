@@ -1,27 +1,24 @@
 import { derivedId } from '../../core/contracts/ids.ts';
+import { sha256Bytes } from '../../durable-objects/shared/journal.ts';
 import { INBOX_SHARDS } from '../../durable-objects/stubs.ts';
 
-async function digest(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
-}
-
 /** An event’s id follows from who sent it and the sender’s own id of the delivery (rule 11). */
-export async function eventIdOf(source: string, delivery: string): Promise<string> {
-  return derivedId('evt', await digest(`${source}\n${delivery}`));
+export function eventIdOf(source: string, delivery: string): string {
+  return derivedId('evt', sha256Bytes(`${source}\n${delivery}`));
 }
 
-export async function incidentIdOf(key: string): Promise<string> {
-  return derivedId('inc', await digest(key));
+export function incidentIdOf(key: string): string {
+  return derivedId('inc', sha256Bytes(key));
 }
 
 /** Several hooks tell of one end of a build; whichever comes first is the event, the others its duplicates. */
-export async function buildEventId(
+export function buildEventId(
   organisation: string,
   build: { id: number; result: string; finishedAt: number },
-): Promise<string> {
+): string {
   return derivedId(
     'evt',
-    await digest(`build\n${organisation.toLowerCase()}\n${build.id}\n${build.result}\n${build.finishedAt}`),
+    sha256Bytes(`build\n${organisation.toLowerCase()}\n${build.id}\n${build.result}\n${build.finishedAt}`),
   );
 }
 

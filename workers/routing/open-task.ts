@@ -24,9 +24,9 @@ export async function openTask(
   const member = memberOf(request.group);
   if (member === null) return { status: 'unknown_group' };
   const key = taskKey(request.source, id);
-  const incident = await incidentIdOf(key);
+  const incident = incidentIdOf(key);
   const { status } = await incidentStub(env, incident).receive({
-    id: await eventIdOf(`task/${request.source}`, id),
+    id: eventIdOf(`task/${request.source}`, id),
     key,
     at: atMs,
     event: { type: 'task_requested', data: { ...request, kind: kindOf(member.agent) } },

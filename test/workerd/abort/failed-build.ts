@@ -65,6 +65,6 @@ export const mended = (world: World, runner: Runner): Course => ({
 });
 
 async function statusOf(definition: number, ref: string): Promise<string> {
-  const view = await viewOf(await incidentIdOf(`azure-devops/demo/shop/${definition}/${ref}`));
+  const view = await viewOf(incidentIdOf(`azure-devops/demo/shop/${definition}/${ref}`));
   return view?.status ?? 'none';
 }

@@ -18,7 +18,7 @@ export const azureDevOpsHook = new Hono<{ Bindings: Env }>().post('/', async (co
   const { env, req } = context;
   const receivedAt = Date.now();
   const given = req.header('x-webhook-secret') ?? basicPassword(req.header('authorization'));
-  if (!(await matchesSecret(given, azureDevOpsHookSecrets(env)))) {
+  if (!matchesSecret(given, azureDevOpsHookSecrets(env))) {
     await auditAction(env, {
       at: receivedAt,
       actor: 'azure-devops',

@@ -17,7 +17,7 @@ const MAX_BODY_BYTES = 1024 * 1024;
 export const telegramHook = new Hono<{ Bindings: Env }>().post('/', async (context) => {
   const { env, req } = context;
   const receivedAt = Date.now();
-  if (!(await matchesSecret(req.header('x-telegram-bot-api-secret-token'), telegramHookSecrets(env)))) {
+  if (!matchesSecret(req.header('x-telegram-bot-api-secret-token'), telegramHookSecrets(env))) {
     await auditAction(env, {
       at: receivedAt,
       actor: 'telegram',
