@@ -1,14 +1,12 @@
-import type {
-  GroupQueueRpc,
-  InboxRpc,
-  IncidentRpc,
-  KeptRpc,
-  RelayPolicyRpc,
-  RunPoolRpc,
-  RunRpc,
-  SchedulerRpc,
-  TelegramRpc,
-} from './rpc.ts';
+import type { GroupQueueRpc } from './group-queue/group-queue-rpc.ts';
+import type { InboxRpc } from './inbox/inbox-rpc.ts';
+import type { IncidentRpc } from './incident/incident-rpc.ts';
+import type { RelayPolicyRpc } from './relay-policy/relay-policy-rpc.ts';
+import type { RunRpc } from './run/run-rpc.ts';
+import type { RunPoolRpc } from './run-pool/run-pool-rpc.ts';
+import type { SchedulerRpc } from './scheduler/scheduler-rpc.ts';
+import type { KeptRpc } from './shared/kept-rpc.ts';
+import type { TelegramRpc } from './telegram/telegram-rpc.ts';
 
 /** The one place where a name becomes a stub: who may be called how is `rpc.ts`, not the class. */
 export const stubOf = <Rpc>(namespace: DurableObjectNamespace, name: string): Rpc =>

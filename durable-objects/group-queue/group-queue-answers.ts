@@ -1,7 +1,7 @@
 import { DEFAULT_PRIORITY } from '../../core/contracts/priority.ts';
 import { dispatchAnswerData, dispatchAnswerText } from '../../core/queue/dispatch-answers.ts';
-import type { DispatchAnswerMessage } from '../rpc.ts';
 import { type MessageRow, type ReplyPlace, replyOf } from './group-queue-rows.ts';
+import type { DispatchAnswerMessage } from './group-queue-rpc.ts';
 
 /**
  * The message that brings what came of a dispatched task. `asked`: the turn whose session dispatched it; null: it

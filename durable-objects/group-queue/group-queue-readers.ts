@@ -1,6 +1,6 @@
-import type { Readers } from '../rpc.ts';
 import type { GroupMessages } from './group-queue-messages.ts';
 import { answersOf, type MessageRow } from './group-queue-rows.ts';
+import type { Readers } from './group-queue-rpc.ts';
 
 const known = (ids: (string | null | undefined)[]): string[] => ids.filter((id) => typeof id === 'string');
 

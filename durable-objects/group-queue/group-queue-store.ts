@@ -1,12 +1,4 @@
 import { decideAnswer } from '../../core/queue/turns.ts';
-import type {
-  CancelAnswer,
-  DispatchAnswerMessage,
-  FoundMessage,
-  GroupMessage,
-  PersonMessage,
-  Readers,
-} from '../rpc.ts';
 import { migrate } from '../shared/migrate.ts';
 import { Outbox, type OutboxItem } from '../shared/outbox.ts';
 import type { Failure } from '../shared/outbox-drain.ts';
@@ -21,6 +13,14 @@ import { groupQueueMigrations } from './group-queue-migrations.ts';
 import { Notices } from './group-queue-notices.ts';
 import { readersOf, readersOfText } from './group-queue-readers.ts';
 import { type MessageRow, type MessageState, type StoredMessage, shownMessage } from './group-queue-rows.ts';
+import type {
+  CancelAnswer,
+  DispatchAnswerMessage,
+  FoundMessage,
+  GroupMessage,
+  PersonMessage,
+  Readers,
+} from './group-queue-rpc.ts';
 import { Steering } from './group-queue-steering.ts';
 import { Turns, turnLane } from './group-queue-turns.ts';
 

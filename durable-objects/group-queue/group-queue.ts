@@ -1,4 +1,10 @@
 import type { Env } from '../../workers/env.ts';
+import { memberOf } from '../run/run-request.ts';
+import { KeptObject } from '../shared/kept-object.ts';
+import { sqlOf } from '../shared/sql.ts';
+import { Upkeep } from '../shared/upkeep.ts';
+import { chatOf, isSamePlace, performQueueEffect } from './group-queue-effects.ts';
+import type { MessageState, StoredMessage } from './group-queue-rows.ts';
 import type {
   CancelAnswer,
   DispatchAnswerMessage,
@@ -7,13 +13,7 @@ import type {
   GroupQueueRpc,
   PersonMessage,
   Readers,
-} from '../rpc.ts';
-import { memberOf } from '../run/run-request.ts';
-import { KeptObject } from '../shared/kept-object.ts';
-import { sqlOf } from '../shared/sql.ts';
-import { Upkeep } from '../shared/upkeep.ts';
-import { chatOf, isSamePlace, performQueueEffect } from './group-queue-effects.ts';
-import type { MessageState, StoredMessage } from './group-queue-rows.ts';
+} from './group-queue-rpc.ts';
 import { type EffectOutcome, GroupQueueStore } from './group-queue-store.ts';
 
 /** Of a group that the crew does not know (any more). */

@@ -1,6 +1,5 @@
 import type { Projection } from '../../workers/db/projections.ts';
 import type { Delivered, InboxPayload } from '../../workers/routing/inbox-event.ts';
-import type { InboxAnswer, InboxRpc } from '../rpc.ts';
 import { artifactRow } from '../shared/artifact-rows.ts';
 import { Journal } from '../shared/journal.ts';
 import { auditRowOf } from '../shared/journal-audit.ts';
@@ -13,6 +12,7 @@ import type { Sql, SqlValue } from '../shared/sql.ts';
 import { Subjects } from '../shared/subjects.ts';
 import { type Arrival, Arrivals } from './inbox-arrivals.ts';
 import { inboxMigrations } from './inbox-migrations.ts';
+import type { InboxAnswer, InboxRpc } from './inbox-rpc.ts';
 
 export type InboxEvent = Parameters<InboxRpc['accept']>[0];
 export type InboxAction = Parameters<InboxRpc['audit']>[0];

@@ -4,10 +4,10 @@ import { findFault } from '../../core/journal/hash-chain.ts';
 import { type AzureWorld, azureDevOps, buildJson } from '../../workers/test/azure-devops.ts';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
-import type { InboxRpc } from '../rpc.ts';
 import { sha256Hex } from '../shared/journal.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { inboxByName } from '../stubs.ts';
+import type { InboxRpc } from './inbox-rpc.ts';
 import { type InboxEvent, InboxStore } from './inbox-store.ts';
 
 let outside: Outside;

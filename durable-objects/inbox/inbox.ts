@@ -1,12 +1,12 @@
 import type { Env } from '../../workers/env.ts';
 import { deliverEvent, tellOfFailure } from '../../workers/routing/deliver.ts';
 import type { Delivered } from '../../workers/routing/inbox-event.ts';
-import type { InboxAnswer, InboxRpc } from '../rpc.ts';
 import { KeptObject } from '../shared/kept-object.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
 import type { Failure } from '../shared/outbox-drain.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { Upkeep } from '../shared/upkeep.ts';
+import type { InboxAnswer, InboxRpc } from './inbox-rpc.ts';
 import { type InboxAction, type InboxEvent, InboxStore } from './inbox-store.ts';
 
 const TAKE_ON_AFTER_MS = 5_000;

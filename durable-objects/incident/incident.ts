@@ -2,7 +2,6 @@ import type { Effect } from '../../core/loops/effects.ts';
 import { type LoopEvent, loopOfKey } from '../../core/loops/index.ts';
 import type { Timer } from '../../core/loops/loop.ts';
 import type { Env } from '../../workers/env.ts';
-import type { IncidentRpc, IncidentView } from '../rpc.ts';
 import type { Redecision } from '../shared/journal-redecide.ts';
 import { KeptObject } from '../shared/kept-object.ts';
 import { EFFECT_TIMEOUT_MS } from '../shared/outbox-drain.ts';
@@ -11,6 +10,7 @@ import { Upkeep } from '../shared/upkeep.ts';
 import { runPoolStub } from '../stubs.ts';
 import { type Outcome, performEffect, resolveText } from './incident-effects.ts';
 import { type AnyIncidentStore, openIncidentStore } from './incident-loops.ts';
+import type { IncidentRpc, IncidentView } from './incident-rpc.ts';
 
 /** Timers fired in one alarm: a loop has two at most, and each may set the next. */
 const TIMERS_PER_ALARM = 10;

@@ -1,5 +1,4 @@
 import { decideRelay, normaliseWords, REPEAT_WINDOW_MS } from '../../core/relay/decide-relay.ts';
-import type { RelayAnswer, RelayPolicyRpc } from '../rpc.ts';
 import { Journal, sha256Hex } from '../shared/journal.ts';
 import { auditRowOf } from '../shared/journal-audit.ts';
 import { migrate } from '../shared/migrate.ts';
@@ -8,6 +7,7 @@ import type { Failure } from '../shared/outbox-drain.ts';
 import { ProjectionQueue } from '../shared/projection.ts';
 import type { Sql } from '../shared/sql.ts';
 import { relayPolicyMigrations } from './relay-policy-migrations.ts';
+import type { RelayAnswer, RelayPolicyRpc } from './relay-policy-rpc.ts';
 
 export interface Route {
   from: string;

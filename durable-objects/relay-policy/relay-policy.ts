@@ -2,11 +2,11 @@ import { MAX_HOPS, type RelayRefusalCode } from '../../core/relay/decide-relay.t
 import { html } from '../../core/text/plain.ts';
 import type { Env } from '../../workers/env.ts';
 import { mustTellOperator, safetyAlert } from '../../workers/tell-operator.ts';
-import type { RelayAnswer, RelayPolicyRpc } from '../rpc.ts';
 import { KeptObject } from '../shared/kept-object.ts';
 import type { OutboxItem } from '../shared/outbox.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { Upkeep } from '../shared/upkeep.ts';
+import type { RelayAnswer, RelayPolicyRpc } from './relay-policy-rpc.ts';
 import { RelayPolicyStore, type RelayRequestFacts, type Route } from './relay-policy-store.ts';
 
 interface Cut {

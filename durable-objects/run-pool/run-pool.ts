@@ -7,12 +7,12 @@ import {
   SettingError,
 } from '../../workers/env.ts';
 import { mustTellOperator, safetyAlert } from '../../workers/tell-operator.ts';
-import type { RunPoolRpc } from '../rpc.ts';
 import { memberOf } from '../run/run-request.ts';
 import { KeptObject } from '../shared/kept-object.ts';
 import { sqlOf } from '../shared/sql.ts';
 import { Upkeep } from '../shared/upkeep.ts';
 import { runStub } from '../stubs.ts';
+import type { RunPoolRpc } from './run-pool-rpc.ts';
 import type { PoolStatus } from './run-pool-status.ts';
 import { type PoolSettings, RunPoolStore } from './run-pool-store.ts';
 

@@ -3,7 +3,6 @@ import type { RunnerEvent } from '../../core/contracts/run.ts';
 import type { Usage } from '../../core/contracts/usage.ts';
 import type { RunSpec } from '../../core/loops/effects.ts';
 import type { SessionMessage } from '../../core/text/session-message.ts';
-import type { SteerAnswer } from '../rpc.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import type { Failure } from '../shared/outbox-drain.ts';
 import type { ProjectionQueue } from '../shared/projection.ts';
@@ -16,6 +15,7 @@ import type { RunLedger } from './run-ledger.ts';
 import type { RunMessages } from './run-messages.ts';
 import { newRecord, type RunEnd, type RunRecord } from './run-record.ts';
 import { type RedactionOrder, redactRun } from './run-redaction.ts';
+import type { SteerAnswer } from './run-rpc.ts';
 import { type Lease, RunSessions } from './run-sessions.ts';
 import { RunTalk } from './run-talk.ts';
 

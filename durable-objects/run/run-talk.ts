@@ -1,8 +1,8 @@
 import { MAX_MESSAGE_CHARS } from '../../core/contracts/run.ts';
 import { clip } from '../../core/text/plain.ts';
 import type { SessionMessage } from '../../core/text/session-message.ts';
-import type { SteerAnswer } from '../rpc.ts';
 import type { RunBook } from './run-book.ts';
+import type { SteerAnswer } from './run-rpc.ts';
 
 /** More than a person says to one run; all of them go into the prompt of its next session. */
 const MAX_MESSAGES = 20;

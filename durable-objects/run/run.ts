@@ -5,7 +5,6 @@ import type { SessionMessage } from '../../core/text/session-message.ts';
 import { runnerClient } from '../../workers/adapters/runner.ts';
 import { artifactHolds, deleteArtifact } from '../../workers/artifacts.ts';
 import { type Env, runnerUrls, SettingError } from '../../workers/env.ts';
-import type { RunRpc, SteerAnswer } from '../rpc.ts';
 import { KeptObject } from '../shared/kept-object.ts';
 import { formsOf } from '../shared/redact.ts';
 import { sqlOf } from '../shared/sql.ts';
@@ -15,6 +14,7 @@ import { LightSession } from './run-light-session.ts';
 import { holdsLease, type RunEnd, type RunRecord } from './run-record.ts';
 import type { RedactionOrder } from './run-redaction.ts';
 import { budgetMicroUsd, memberOf, requireMember } from './run-request.ts';
+import type { RunRpc, SteerAnswer } from './run-rpc.ts';
 import type { Lease } from './run-sessions.ts';
 import { RunStore } from './run-store.ts';
 

@@ -1,11 +1,11 @@
 import { MAX_WAITING, type ScheduleDefinition, type ScheduledTask } from '../../core/schedules/definition.ts';
 import type { Skipped } from '../../core/schedules/due.ts';
-import type { FiringOutcome, HandOver } from '../rpc.ts';
 import { sha256Hex } from '../shared/journal.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import { DELETED, redactColumns } from '../shared/redact.ts';
 import type { Sql } from '../shared/sql.ts';
 import type { FiringCause, FiringRow, FiringStatus } from './scheduler-rows.ts';
+import type { FiringOutcome, HandOver } from './scheduler-rpc.ts';
 
 const MINUTE_MS = 60_000;
 /** After this time without word of an end, the next one may go: nothing is blocked for ever by a lost word. */

@@ -2,8 +2,8 @@ import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
 import { MAX_WAITING, type ScheduleDefinition } from '../../core/schedules/definition.ts';
-import type { HandOver } from '../rpc.ts';
 import { type Sql, sqlOf } from '../shared/sql.ts';
+import type { HandOver } from './scheduler-rpc.ts';
 import { type Deployed, SchedulerStore } from './scheduler-store.ts';
 
 const MINUTE = 60_000;

@@ -1,7 +1,6 @@
 import { canonicalJson } from '../../core/journal/canonical-json.ts';
 import type { ScheduleDefinition } from '../../core/schedules/definition.ts';
 import { decideDue } from '../../core/schedules/due.ts';
-import type { FireAnswer, FireRequest, FiringOutcome, FiringWork, HandOver, ScheduleToken } from '../rpc.ts';
 import { Journal, sha256Hex } from '../shared/journal.ts';
 import { auditRowOf } from '../shared/journal-audit.ts';
 import { migrate } from '../shared/migrate.ts';
@@ -13,6 +12,14 @@ import { Firings } from './scheduler-firings.ts';
 import { Kept } from './scheduler-kept.ts';
 import { schedulerMigrations } from './scheduler-migrations.ts';
 import { definitionOf, type Firing, firingOf, type ScheduleView } from './scheduler-rows.ts';
+import type {
+  FireAnswer,
+  FireRequest,
+  FiringOutcome,
+  FiringWork,
+  HandOver,
+  ScheduleToken,
+} from './scheduler-rpc.ts';
 import { nextOf, ScheduleTable, viewOf } from './scheduler-table.ts';
 
 const CHAIN = 'scheduler';

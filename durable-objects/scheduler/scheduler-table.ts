@@ -2,7 +2,6 @@ import { canonicalJson } from '../../core/journal/canonical-json.ts';
 import type { ScheduleDefinition } from '../../core/schedules/definition.ts';
 import { decideDue, type NextDue, nextDues } from '../../core/schedules/due.ts';
 import { CalendarError, calendarOf } from '../../workers/schedules/calendar.ts';
-import type { ScheduleToken } from '../rpc.ts';
 import type { Sql } from '../shared/sql.ts';
 import {
   definitionOf,
@@ -11,6 +10,7 @@ import {
   type ScheduleRow,
   type ScheduleView,
 } from './scheduler-rows.ts';
+import type { ScheduleToken } from './scheduler-rpc.ts';
 
 const NEXT_RUNS = 5;
 

@@ -7,6 +7,12 @@ import {
 import manifest from '../../crew/manifest.json';
 import type { Env } from '../../workers/env.ts';
 import { acceptEvent } from '../../workers/routing/accept.ts';
+import { KeptObject } from '../shared/kept-object.ts';
+import type { OutboxItem } from '../shared/outbox.ts';
+import { sqlOf } from '../shared/sql.ts';
+import { Upkeep } from '../shared/upkeep.ts';
+import { deliveryOf } from './scheduler-firings.ts';
+import type { Firing, ScheduleView } from './scheduler-rows.ts';
 import type {
   FireAnswer,
   FireRequest,
@@ -15,13 +21,7 @@ import type {
   HandOver,
   SchedulerRpc,
   ScheduleToken,
-} from '../rpc.ts';
-import { KeptObject } from '../shared/kept-object.ts';
-import type { OutboxItem } from '../shared/outbox.ts';
-import { sqlOf } from '../shared/sql.ts';
-import { Upkeep } from '../shared/upkeep.ts';
-import { deliveryOf } from './scheduler-firings.ts';
-import type { Firing, ScheduleView } from './scheduler-rows.ts';
+} from './scheduler-rpc.ts';
 import { type Deployed, SchedulerStore } from './scheduler-store.ts';
 
 /** What the deploy brings: the built-in schedules and those in the crew’s files. */

@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { Env } from '../../workers/env.ts';
-import type { KeptRpc } from '../rpc.ts';
 import type { BackupAnswer, BackupOrder } from './backup.ts';
+import type { KeptRpc } from './kept-rpc.ts';
 import type { Upkeep } from './upkeep.ts';
 
 /** An object with a store and its upkeep; what all of them answer, and their one alarm. */

@@ -1,6 +1,5 @@
 import { decideAfterFailure } from '../../core/outbox/backoff.ts';
 import { splitHtml } from '../../workers/adapters/telegram/split-html.ts';
-import type { TelegramRpc } from '../rpc.ts';
 import { Journal, sha256Hex } from '../shared/journal.ts';
 import { auditRowOf } from '../shared/journal-audit.ts';
 import { migrate } from '../shared/migrate.ts';
@@ -9,6 +8,7 @@ import { ProjectionQueue } from '../shared/projection.ts';
 import type { Sql } from '../shared/sql.ts';
 import { telegramMigrations } from './telegram-migrations.ts';
 import { nextSlotAt, PACING_WINDOW_MS, type Sent } from './telegram-pacing.ts';
+import type { TelegramRpc } from './telegram-rpc.ts';
 
 /** Below Telegram’s 4,096: the remark on a repeated message must fit too. */
 const PART_LIMIT = 4_000;

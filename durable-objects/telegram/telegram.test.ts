@@ -2,8 +2,8 @@ import { env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { Outside, until } from '../../workers/test/outside.ts';
-import type { TelegramRpc } from '../rpc.ts';
 import { stubOf } from '../stubs.ts';
+import type { TelegramRpc } from './telegram-rpc.ts';
 
 let outside: Outside;
 let bot: TelegramRpc;

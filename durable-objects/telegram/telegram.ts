@@ -7,13 +7,13 @@ import {
 } from '../../workers/adapters/telegram/client.ts';
 import { plainOfHtml, sizeOfHtml } from '../../workers/adapters/telegram/split-html.ts';
 import { type Env, telegramSettings } from '../../workers/env.ts';
-import type { TelegramRpc } from '../rpc.ts';
 import { Alarm } from '../shared/alarm.ts';
 import { type BackupAnswer, type BackupOrder, ObjectBackup } from '../shared/backup.ts';
 import { failureOf } from '../shared/outbox-drain.ts';
 import { ProjectionFlush } from '../shared/projection-flush.ts';
 import { MIN_REDACTED_CHARS } from '../shared/redact.ts';
 import { sqlOf } from '../shared/sql.ts';
+import type { TelegramRpc } from './telegram-rpc.ts';
 import { type Message, type Post, TelegramStore } from './telegram-store.ts';
 
 /** Chats served at once; one that hangs holds up no other. */

@@ -1,4 +1,4 @@
-import type { FireAnswer } from '../../durable-objects/rpc.ts';
+import type { FireAnswer } from '../../durable-objects/scheduler/scheduler-rpc.ts';
 import { Refusal } from '../problems.ts';
 
 /** The caller’s `Idempotency-Key`; without one each call is a firing of its own. Throws a Refusal. */

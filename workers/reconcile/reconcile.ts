@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HOOK_STATUSES } from '../../core/reconcile/hook-news.ts';
 import { html } from '../../core/text/plain.ts';
-import type { FiringOutcome } from '../../durable-objects/rpc.ts';
+import type { FiringOutcome } from '../../durable-objects/scheduler/scheduler-rpc.ts';
 import { azureDevOpsClient } from '../adapters/azure-devops/client.ts';
 import { azureDevOpsSettings, type Env, SettingError } from '../env.ts';
 import { tellOperator } from '../tell-operator.ts';

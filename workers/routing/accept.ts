@@ -1,4 +1,4 @@
-import type { InboxAnswer, InboxRpc, Source } from '../../durable-objects/rpc.ts';
+import type { InboxAnswer, InboxRpc, Source } from '../../durable-objects/inbox/inbox-rpc.ts';
 import { inboxShard } from '../../durable-objects/stubs.ts';
 import { INLINE_LIMIT_BYTES, putArtifact } from '../artifacts.ts';
 import type { Env } from '../env.ts';

@@ -1,6 +1,6 @@
 import { DEFAULT_PRIORITY } from '../../core/contracts/priority.ts';
 import type { MessageState } from '../../durable-objects/group-queue/group-queue-rows.ts';
-import type { CancelAnswer } from '../../durable-objects/rpc.ts';
+import type { CancelAnswer } from '../../durable-objects/group-queue/group-queue-rpc.ts';
 import { groupQueueStub, runPoolStub, schedulerStub, telegramStub } from '../../durable-objects/stubs.ts';
 import { GROUPS } from '../api/groups.ts';
 import { openIncidents } from '../db/queries.ts';

@@ -1,7 +1,7 @@
 import { taskKey } from '../../core/loops/task/key.ts';
 import { unfence, untoken } from '../../core/text/plain.ts';
 import { subjectToken } from '../../core/text/tokens.ts';
-import type { FiringOutcome, FiringWork, HandOver } from '../../durable-objects/rpc.ts';
+import type { FiringOutcome, FiringWork, HandOver } from '../../durable-objects/scheduler/scheduler-rpc.ts';
 import { schedulerStub } from '../../durable-objects/stubs.ts';
 import type { Env } from '../env.ts';
 import { reconcile } from '../reconcile/reconcile.ts';

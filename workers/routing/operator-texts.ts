@@ -1,6 +1,6 @@
 import { usd } from '../../core/cost/usd.ts';
 import { html } from '../../core/text/plain.ts';
-import type { RunPoolRpc } from '../../durable-objects/rpc.ts';
+import type { RunPoolRpc } from '../../durable-objects/run-pool/run-pool-rpc.ts';
 import type { PipelineChecks } from './check-pipelines.ts';
 
 /** Answers to the operator, as Telegram HTML, short enough for a phone. */

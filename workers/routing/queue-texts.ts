@@ -1,6 +1,6 @@
 import { html } from '../../core/text/plain.ts';
 import type { Notice } from '../../durable-objects/group-queue/group-queue-notices.ts';
-import type { CancelAnswer } from '../../durable-objects/rpc.ts';
+import type { CancelAnswer } from '../../durable-objects/group-queue/group-queue-rpc.ts';
 
 const ORDINALS = new Intl.PluralRules('en', { type: 'ordinal' });
 const SUFFIXES: Record<string, string> = { one: 'st', two: 'nd', few: 'rd', other: 'th' };

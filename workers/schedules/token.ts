@@ -1,4 +1,4 @@
-import type { ScheduleToken } from '../../durable-objects/rpc.ts';
+import type { ScheduleToken } from '../../durable-objects/scheduler/scheduler-rpc.ts';
 import { hexOf, sha256Of } from '../artifacts.ts';
 import { matchesSecret } from '../constant-time.ts';
 

@@ -1,6 +1,6 @@
 import { SELF } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import type { IncidentView } from '../../../durable-objects/rpc.ts';
+import type { IncidentView } from '../../../durable-objects/incident/incident-rpc.ts';
 import { incidentStub } from '../../../durable-objects/stubs.ts';
 import { judgement } from '../../../durable-objects/test/specs.ts';
 import {
