@@ -20,6 +20,8 @@ const reports = join(root, '.dogwatch/test');
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 
+const OUTPUT_GRACE_MS = 5_000;
+
 interface Ended {
   code: number;
   /** All that it printed. */
@@ -39,7 +41,12 @@ function run(
   };
   child.stdout.setEncoding('utf8').on('data', take);
   child.stderr.setEncoding('utf8').on('data', take);
-  return new Promise((done) => child.once('close', (code) => done({ code: code ?? 1, output })));
+  return new Promise((done) => {
+    const end = (code: number | null) => done({ code: code ?? 1, output });
+    child.once('close', end);
+    // What a program leaves running holds its output open for ever.
+    child.once('exit', (code) => setTimeout(end, OUTPUT_GRACE_MS, code));
+  });
 }
 
 async function step(title: string, args: string[]): Promise<Outcome> {
