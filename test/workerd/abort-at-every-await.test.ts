@@ -1,7 +1,8 @@
 import { beforeAll, test } from 'vitest';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { asTest, deployWith } from './abort/awaits.ts';
-import { dispatch, hostCommand, silence } from './abort/errands.ts';
+import { forget, silence } from './abort/ends.ts';
+import { dispatch, hostCommand } from './abort/errands.ts';
 import { mended, withoutRunner } from './abort/failed-build.ts';
 import { loseEach } from './abort/lose.ts';
 import { setUp } from './abort/play.ts';
@@ -103,6 +104,15 @@ test(
   () => {
     deployWith(runner.settings);
     return loseEach(silence(world, runner));
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a text of a person that is deleted',
+  () => {
+    deployWith(runner.settings);
+    return loseEach(forget(world, runner));
   },
   TIMEOUT_MS,
 );

@@ -4,10 +4,10 @@ import { modelReply, modelSays } from '../../../workers/test/model.ts';
 import { asWorker } from './awaits.ts';
 import { type Course, type Round, skip } from './play.ts';
 import { intentOf, type Runner, report } from './runner.ts';
-import { endsOf, RYAN, Script } from './talk.ts';
+import { endsOf, messagesOf, RYAN, Script } from './talk.ts';
 import type { World } from './world.ts';
 
-/** What agents have others do, and what comes of a session whose runner is gone. */
+/** What agents have others do. */
 
 const DAY_MS = 86_400_000;
 const OPERATOR = '4711';
@@ -18,8 +18,8 @@ export const dispatch = (world: World, runner: Runner): Course => ({
   world,
   round(n): Round {
     const answers = async () => {
-      const { items } = await groupQueueStub(env, 'team').messages(null, 200);
-      return items
+      const messages = await messagesOf('team');
+      return messages
         .filter(({ answers: told, text }) => told !== null && text.includes(`round ${n}.`))
         .map(({ state }) => state);
     };
@@ -103,43 +103,6 @@ export const hostCommand = (world: World, runner: Runner): Course => ({
         runner.act(senders);
       },
       isOver: async () => script.isOver && isDone(),
-      outcome: async () => ({ ends: await endsOf('ryan', n) }),
-    };
-  },
-});
-
-/** A runner falls silent in the middle of a session, and comes back when its work was taken away. */
-export const silence = (world: World, runner: Runner): Course => ({
-  name: 'a runner that falls silent',
-  world,
-  goesOn: true,
-  round(n): Round {
-    let script = new Script([]);
-    return {
-      begin(senders) {
-        runner.forget();
-        senders.tell(world.says(RYAN, `/task look at the agent, round ${n}.`));
-        script = new Script([
-          [
-            () => runner.sessions.length === 1,
-            () => {
-              runner.isSilent = true;
-            },
-          ],
-          [
-            () => runner.sessions[0]?.isOver === true,
-            () => {
-              runner.isSilent = false;
-            },
-          ],
-          [() => runner.sessions.length === 2, () => runner.sessions[1]?.end(report)],
-        ]);
-      },
-      act(senders) {
-        script.act();
-        runner.act(senders);
-      },
-      isOver: async () => script.isOver,
       outcome: async () => ({ ends: await endsOf('ryan', n) }),
     };
   },

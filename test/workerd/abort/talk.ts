@@ -1,5 +1,6 @@
 import { SELF } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
+import type { StoredMessage } from '../../../durable-objects/group-queue/group-queue-rows.ts';
 import { groupQueueStub, relayPolicyStub } from '../../../durable-objects/stubs.ts';
 import { journalOf } from './objects.ts';
 import type { Course, Round } from './play.ts';
@@ -12,10 +13,13 @@ import { plain, type World } from './world.ts';
 export const RYAN = { id: -1001 };
 const CODY = { id: -1002 };
 
+export async function messagesOf(group: string): Promise<StoredMessage[]> {
+  return (await groupQueueStub(env, group).messages(null, 200)).items;
+}
+
 /** How a round’s messages ended. Each names its round. */
 export async function endsOf(group: string, round: number): Promise<string[]> {
-  const { items } = await groupQueueStub(env, group).messages(null, 200);
-  return items
+  return (await messagesOf(group))
     .filter(({ text }) => text.includes(`round ${round}.`))
     .map(({ text, state }) => `${state}: ${plain(text)}`);
 }
