@@ -47,10 +47,12 @@ const waysOf = ({ by, asks }: Await) =>
 /** Plays a course undisturbed, and then with each loss: all must be as if nothing had happened. */
 export async function loseEach(course: Course): Promise<void> {
   // Objects that live for ever begin somewhere: the first round is not like the others.
-  await play(course, null);
+  const first = await play(course, null);
   const calm = await play(course, null);
   expect(calm.outcome).toMatchObject({ waiting: [], brokenChains: [] });
-  const losses = choose(calm.watch.awaits);
+  // A backup is rewritten now and then: what belongs to no course in particular would not come again.
+  const usual = new Set(first.watch.awaits.map(({ label }) => label));
+  const losses = choose(calm.watch.awaits.filter(({ label }) => usual.has(label)));
   const startedAt = performance.now();
   const wrong: string[] = [];
   let missed = 0;
