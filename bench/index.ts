@@ -3,6 +3,8 @@
  * limits that we promise. Without names: all but the flood, which takes minutes; `--hooks` makes it a smaller one.
  * `run-start` needs Docker.
  */
+
+import { exitWhenWritten } from '../scripts/exit-when-written.ts';
 import { benchFlood } from './flood.ts';
 import { benchIdle } from './idle.ts';
 import { benchIntake } from './intake.ts';
@@ -153,4 +155,4 @@ else {
   say(JSON.stringify(figures, null, 2));
   for (const check of checks) say(formatCheck(check));
 }
-process.exit(checks.every(({ ok }) => ok) ? 0 : 1);
+await exitWhenWritten(checks.every(({ ok }) => ok) ? 0 : 1);

@@ -15,6 +15,7 @@ import { ensureTools } from './attack/prerequisites.ts';
 import { attackSecrets } from './attack/secret-attacks.ts';
 import { type Stage, setStage } from './attack/stage.ts';
 import { acquireDockerEngine } from './demo/docker-engine.ts';
+import { exitWhenWritten } from './exit-when-written.ts';
 
 /**
  * `npm run attack [-- --verbose]`: every attack we know of, against cells of the real backend, each with a control
@@ -87,4 +88,4 @@ for (const line of formatTable(rows, verbose)) console.log(line);
 const seconds = Math.round((performance.now() - startedAt) / 1_000);
 console.log(`\n${rows.length} attacks in ${seconds} s`);
 console.log(summaryLine(rows));
-process.exit(rows.length > 0 && rows.every(passed) ? 0 : 1);
+await exitWhenWritten(rows.length > 0 && rows.every(passed) ? 0 : 1);

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { runCrash } from '../test/load/crash.ts';
+import { exitWhenWritten } from './exit-when-written.ts';
 
 /** `npm run crash -- [--events N] [--kills N] [--seed S] [--json]`: workerd under load, killed again and again. */
 const { values } = parseArgs({
@@ -39,4 +40,4 @@ else {
   say(`restart ${restartMs.median} ms, at most ${restartMs.max} ms; ${seconds} s in all`);
   for (const problem of report.problems.slice(0, 20)) say(`FAIL ${problem}`);
 }
-process.exit(report.problems.length === 0 ? 0 : 1);
+await exitWhenWritten(report.problems.length === 0 ? 0 : 1);

@@ -1,6 +1,7 @@
 import { type DemoArguments, parseDemoArguments } from './demo/arguments.ts';
 import { playDemo } from './demo/play.ts';
 import { createTerminal } from './demo/terminal.ts';
+import { exitWhenWritten } from './exit-when-written.ts';
 
 /** `npm run demo`: a real failure, fixed from the hook to the verified build, with no account and no key. */
 
@@ -32,9 +33,9 @@ const terminal = createTerminal(process.stdout);
 try {
   const faults = await playDemo(wanted, terminal, interruption.signal);
   for (const fault of faults) console.error(`FAULT: ${fault}`);
-  process.exit(faults.length === 0 ? 0 : 1);
+  await exitWhenWritten(faults.length === 0 ? 0 : 1);
 } catch (error) {
   if (interruption.signal.aborted) process.exit(INTERRUPTED);
   console.error(`\nThe demo broke: ${(error as Error).message}`);
-  process.exit(1);
+  await exitWhenWritten(1);
 }

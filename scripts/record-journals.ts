@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { scenarioNames } from './demo/scenarios/names.ts';
 import { root } from './dev/worker-process.ts';
+import { exitWhenWritten } from './exit-when-written.ts';
 
 /**
  * `node scripts/record-journals.ts [--as NAME] [SCENARIO …]` plays demo scenarios and keeps their journals as
@@ -26,4 +27,4 @@ for (const scenario of wanted) {
   const { status } = spawnSync(process.execPath, demo, { cwd: root, stdio: 'inherit' });
   if (status !== 0) failed += 1;
 }
-process.exit(failed === 0 ? 0 : 1);
+await exitWhenWritten(failed === 0 ? 0 : 1);

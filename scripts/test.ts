@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { acquireDockerEngine } from './demo/docker-engine.ts';
 import { type ScenarioName, scenarioNames } from './demo/scenarios/names.ts';
 import { root } from './dev/worker-process.ts';
+import { exitWhenWritten } from './exit-when-written.ts';
 import { formatCounts, noCounts, readCounts, type VitestReport } from './test/counts.ts';
 import {
   formatFailures,
@@ -133,4 +134,4 @@ const { counts, failures } = together([
 
 if (failures.length > 0) console.log(`\n${formatFailures(failures)}`);
 console.log(`\n${formatCounts(counts)}`);
-process.exit(counts.failed === 0 ? 0 : 1);
+await exitWhenWritten(counts.failed === 0 ? 0 : 1);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { VitestReport } from './counts.ts';
+import { type Counts, noCounts, type VitestReport } from './counts.ts';
 import { formatFailures, outcomeOfBattery, outcomeOfProgram, outcomeOfVitest, together } from './outcome.ts';
 
 const report = (testResults: VitestReport['testResults']): VitestReport => {
@@ -33,7 +33,9 @@ it('does not take a run without a failed test for a good one when its exit code 
   });
   expect(outcomeOfVitest('unit tests', 1, null).counts).toEqual({ passed: 0, failed: 1, skipped: 0 });
   const counts = { passed: 3, failed: 0, skipped: 0 };
-  expect(outcomeOfBattery('battery', 1, { counts, output: '' }, () => false).counts.failed).toBe(1);
+  const battery = (code: number, told: Counts) =>
+    outcomeOfBattery('battery', code, { counts: told, output: '' }, () => false).counts.failed;
+  expect([battery(0, counts), battery(1, counts), battery(0, noCounts)]).toEqual([0, 1, 1]);
 });
 
 it('shows the end of what a failed program printed, and of a battery the rows that failed', () => {

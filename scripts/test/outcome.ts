@@ -29,14 +29,14 @@ export function outcomeOfProgram(name: string, code: number, output: string): Ou
   return failed(name, `exit code ${code}\n${output.slice(-SAID_CHARS)}`);
 }
 
-/** A program that has tests of its own, and has counted them; `isFailure` picks the lines that tell of one. */
+/** A program that has counted tests of its own, one at least; `isFailure` picks the lines that tell of one. */
 export function outcomeOfBattery(
   name: string,
   code: number,
   { counts, output }: { counts: Counts; output: string },
   isFailure: (line: string) => boolean,
 ): Outcome {
-  if (code === 0 && counts.failed === 0) return { counts, failures: [] };
+  if (code === 0 && counts.failed === 0 && counts.passed > 0) return { counts, failures: [] };
   const said = output.split('\n').filter(isFailure).join('\n') || output;
   return { counts: atLeastOne(counts), failures: [{ name, said: said.slice(-SAID_CHARS) }] };
 }
