@@ -1,7 +1,7 @@
 import { beforeAll, test } from 'vitest';
 import { migrateDatabase } from '../../workers/test/database.ts';
 import { asTest, deployWith } from './abort/awaits.ts';
-import { forget, silence } from './abort/ends.ts';
+import { forget, outOfMemory, silence } from './abort/ends.ts';
 import { dispatch, hostCommand } from './abort/errands.ts';
 import { mended, withoutRunner } from './abort/failed-build.ts';
 import { loseEach } from './abort/lose.ts';
@@ -104,6 +104,15 @@ test(
   () => {
     deployWith(runner.settings);
     return loseEach(silence(world, runner));
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'a session that runs out of memory, and is done once more',
+  () => {
+    deployWith(runner.settings);
+    return loseEach(outOfMemory(world, runner));
   },
   TIMEOUT_MS,
 );

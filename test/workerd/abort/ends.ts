@@ -44,6 +44,42 @@ export const silence = (world: World, runner: Runner): Course => ({
   },
 });
 
+/** A session tells of something strange and runs out of memory: its group is given a rest, and it is done once more. */
+export const outOfMemory = (world: World, runner: Runner): Course => ({
+  name: 'a session that runs out of memory',
+  world,
+  goesOn: true,
+  round(n): Round {
+    let script = new Script([]);
+    return {
+      begin(senders) {
+        runner.forget();
+        senders.tell(world.says(RYAN, `/task look at the agent, round ${n}.`));
+        script = new Script([
+          [
+            () => runner.sessions.length === 1,
+            () => {
+              const [session] = runner.sessions;
+              session?.tell({
+                type: 'alert',
+                data: { rule: 'fork_bomb', text: 'It began 4,000 processes.' },
+              });
+              session?.end(null, 'out_of_memory');
+            },
+          ],
+          [() => runner.sessions.length === 2, () => runner.sessions[1]?.end(report)],
+        ]);
+      },
+      act(senders) {
+        script.act();
+        runner.act(senders);
+      },
+      isOver: async () => script.isOver,
+      outcome: async () => ({ ends: await endsOf('ryan', n) }),
+    };
+  },
+});
+
 /** What a person said to a session is deleted when that is over; whoever asks for it asks until it is done. */
 export const forget = (world: World, runner: Runner): Course => ({
   name: 'a text that is forgotten',

@@ -49,7 +49,7 @@ export class Session {
       this.#spool({ run, fence, seq: ++this.#seq, at: Date.now(), ...event } as RunnerEvent);
   }
 
-  end(value: unknown, reason: 'completed' | 'canceled' = 'completed'): void {
+  end(value: unknown, reason: 'completed' | 'canceled' | 'out_of_memory' = 'completed'): void {
     if (value !== null) this.tell({ type: 'result', data: { value } });
     this.tell({ type: 'ended', data: { reason, detail: '', turns: 4, durationMs: 9, transcript: null } });
     this.isOver = true;
