@@ -101,6 +101,8 @@ export type EffectBody =
     }
   /** `failed`: why the work came to nothing for good. */
   | { kind: 'end_turn'; data: { group: string; message: string; failed?: string } }
+  /** A dispatched task that was to begin on a later day never begins: its place there is free. */
+  | { kind: 'withdraw_dispatch'; data: Record<string, never> }
   /** A schedule’s firing that this incident took over is over. */
   | { kind: 'end_firing'; data: { outcome: 'done' | 'nothing' | 'failed'; note: string } }
   | { kind: 'start_run'; data: RunSpec }

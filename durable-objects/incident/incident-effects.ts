@@ -8,7 +8,14 @@ import { getArtifact } from '../../workers/artifacts.ts';
 import type { Env } from '../../workers/env.ts';
 import type { SubjectTexts } from '../../workers/subjects.ts';
 import { mustTellOperator } from '../../workers/tell-operator.ts';
-import { groupQueueStub, relayPolicyStub, runStub, schedulerStub, telegramStub } from '../stubs.ts';
+import {
+  groupQueueStub,
+  relayPolicyStub,
+  runPoolStub,
+  runStub,
+  schedulerStub,
+  telegramStub,
+} from '../stubs.ts';
 import { performAdminAction } from './admin-actions.ts';
 
 /** What came of an effect: the event that goes back to the loop, if any. */
@@ -70,6 +77,9 @@ export async function performEffect(env: Env, effect: Effect, context: EffectCon
         Date.now(),
         effect.data.failed ?? null,
       );
+      return NOTHING;
+    case 'withdraw_dispatch':
+      await runPoolStub(env).withdrawDispatch(context.incident);
       return NOTHING;
     case 'end_firing': {
       const { outcome, note } = effect.data;

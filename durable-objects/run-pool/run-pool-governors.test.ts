@@ -62,6 +62,18 @@ describe('dispatched tasks', () => {
       expect(pool.status(11 * DAY).heldBack.map(({ incident }) => incident)).toEqual(['new']);
     }));
 
+  test('that are withdrawn before they began leave their place to another', () =>
+    withPool(many, (pool) => {
+      for (let n = 1; n <= 20; n++) pool.admitDispatch(dispatched(`d${n}`), NOON + n);
+      pool.withdrawDispatch('d15', NOON + 30);
+      pool.withdrawDispatch('d15', NOON + 31);
+      pool.withdrawDispatch('d1', NOON + 32);
+      expect(pool.status(NOON + 33).heldBack).toHaveLength(9);
+      expect(pool.admitDispatch(dispatched('d21'), NOON + 34)).toBe(11 * DAY);
+      expect(pool.admitDispatch(dispatched('d22'), NOON + 35)).toBe(12 * DAY);
+      expect(pool.journal.lines().filter(({ type }) => type === 'dispatch_withdrawn')).toHaveLength(1);
+    }));
+
   test('that are urgent pass under the override', () =>
     withPool(many, (pool) => {
       for (let n = 1; n <= 10; n++) pool.admitDispatch(dispatched(`d${n}`), NOON);

@@ -54,6 +54,12 @@ export class PoolGovernors {
     return { day, isNew: true };
   }
 
+  /** One that has not begun never will. False: it has, or is not known. */
+  withdraw(incident: string, nowMs: number): boolean {
+    const sql = 'DELETE FROM dispatches WHERE incident = ? AND day > ? RETURNING 1';
+    return this.#sql.all(sql, incident, dayOf(nowMs)).length > 0;
+  }
+
   dispatchedOn(day: string): number {
     return this.#sql.all<{ c: number }>('SELECT count(*) AS c FROM dispatches WHERE day = ?', day)[0]?.c ?? 0;
   }

@@ -31,6 +31,8 @@ export interface RunPoolRpc extends KeptRpc {
     priority: Priority;
     forPerson: boolean;
   }): Promise<number | null>;
+  /** A task that was held back will never begin: its day has room for another. */
+  withdrawDispatch(incident: string): Promise<void>;
   /** `spent`: micro-dollars of the whole run so far, by UTC day (`2026-11-21`). */
   release(run: string, fence: number | null, spent: Record<string, number>): Promise<void>;
   /** As in `release`, while the run goes on and after its end. */

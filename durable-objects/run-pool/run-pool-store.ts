@@ -137,6 +137,12 @@ export class RunPoolStore {
     });
   }
 
+  withdrawDispatch(incident: string, nowMs: number): void {
+    this.#change(() => {
+      if (this.governors.withdraw(incident, nowMs)) this.#audit('dispatch_withdrawn', { incident }, nowMs);
+    });
+  }
+
   /**
    * Ends a lease; an older fence ends nothing. Null: the run is over, and with it whatever it holds, also a lease
    * of which it never heard. What was spent is booked in any case.

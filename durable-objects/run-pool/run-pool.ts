@@ -81,6 +81,10 @@ export class RunPool extends KeptObject implements RunPoolRpc {
     return this.upkeep.startAfter(this.#store.admitDispatch(task, Date.now()));
   }
 
+  async withdrawDispatch(incident: string): Promise<void> {
+    return this.upkeep.startAfter(this.#store.withdrawDispatch(incident, Date.now()));
+  }
+
   async release(run: string, fence: number | null, spent: Record<string, number>): Promise<void> {
     return this.upkeep.startAfter(this.#store.release(run, fence, spent, Date.now()));
   }

@@ -129,6 +129,14 @@ export const commands: Record<string, Command> = {
     },
   },
   redecide,
+  abort: {
+    usage: 'abort INCIDENT   (it ends by your hand: its run, its turn in the line, its pull request)',
+    async run(api, args) {
+      const id = argument(args, 'the incident id');
+      await api.send('POST', `/api/incidents/${encodeURIComponent(id)}/abort`);
+      return `Aborted ${id}.`;
+    },
+  },
   'dead-letters': deadLetters,
   retry,
   'relay-routes': relayRoutes,

@@ -132,6 +132,23 @@ describe('the operator API', () => {
     expect(replay.identical).toBe(true);
   });
 
+  it('aborts an incident that is open, once, and says why it cannot be', async () => {
+    world.builds.push(buildJson({ id: 705, ref: 'refs/heads/abandoned' }));
+    const incident = await openIncident('refs/heads/abandoned', 705);
+    const path = `/incidents/${incident}/abort`;
+    const aborted = await call('POST', path);
+    expect([aborted.status, await aborted.json()]).toEqual([202, { incident, status: 'aborted' }]);
+    const again = await call('POST', path);
+    expect(again.status).toBe(409);
+    expect(await again.json()).toMatchObject({ detail: 'it is aborted already' });
+    expect((await call('POST', `/incidents/inc_${'0'.repeat(26)}/abort`)).status).toBe(404);
+    const rows = await until(async () => {
+      const { items } = await get<List>('/audit?action=incident_abort');
+      return items.length > 0 && items;
+    });
+    expect(rows, 'only what was done').toHaveLength(1);
+  });
+
   it('pages through a list without losing or repeating a row', async () => {
     for (let build = 710; build < 715; build++) await openIncident(`refs/heads/page-${build}`, build);
     await until(async () => (await get<List>('/incidents')).items.length >= 5);

@@ -1,8 +1,7 @@
 import { Hono } from 'hono';
-import { z } from 'zod';
 import { sha256Schema } from '../../core/contracts/artifact.ts';
 import { idSchema } from '../../core/contracts/ids.ts';
-import { incidentStub, runStub } from '../../durable-objects/stubs.ts';
+import { runStub } from '../../durable-objects/stubs.ts';
 import { getArtifact } from '../artifacts.ts';
 import {
   findApproval,
@@ -10,7 +9,6 @@ import {
   listArtifacts,
   listCosts,
   listDeliveries,
-  listIncidents,
   listRuns,
 } from '../db/queries.ts';
 import type { Env } from '../env.ts';
@@ -23,6 +21,7 @@ import { budgetApi } from './budget.ts';
 import { deadLettersApi } from './dead-letters.ts';
 import { dryRun, dryRunSchema } from './dry-run.ts';
 import { groupMessagesApi } from './group-messages.ts';
+import { incidentsApi } from './incidents.ts';
 import { jsonBody } from './json-body.ts';
 import { pageOf } from './page.ts';
 import { pathPart } from './path-part.ts';
@@ -37,9 +36,6 @@ import { stopApi } from './stop.ts';
 import { subjectsApi } from './subjects.ts';
 import { tasksApi } from './tasks.ts';
 
-/** Newest ones shown with an incident; the list has all. */
-const MAX_ARTIFACTS = 100;
-
 export const operatorApi = new Hono<{ Bindings: Env }>();
 operatorApi.use('*', showTimes, requireOperator);
 operatorApi.route('/', rerunApi);
@@ -48,37 +44,7 @@ operatorApi.route('/', backupApi);
 
 operatorApi.get('/status', async (context) => context.json(await statusOf(context.env, Date.now())));
 
-operatorApi.get('/incidents', async (context) => {
-  const { state, ...page } = context.req.query();
-  return context.json(await listIncidents(context.env.DB, { ...pageOf(page), state: state ?? null }));
-});
-
-operatorApi.get('/incidents/:id', async (context) => {
-  const id = pathPart(idSchema('inc'), context.req.param('id'), 'incident');
-  const view = await incidentStub(context.env, id).view();
-  if (view === null) throw new Refusal('not_found');
-  const artifacts = await listArtifacts(context.env.DB, {
-    incident: id,
-    run: null,
-    limit: MAX_ARTIFACTS,
-    cursor: null,
-  });
-  return context.json({ ...view, evidence: evidenceOf(view.state), artifacts: artifacts.items });
-});
-
-operatorApi.post('/incidents/:id/replay', async (context) => {
-  const id = pathPart(idSchema('inc'), context.req.param('id'), 'incident');
-  const stub = incidentStub(context.env, id);
-  if ((await stub.view()) === null) throw new Refusal('not_found');
-  return context.json(await stub.replay());
-});
-
-operatorApi.post('/incidents/:id/redecide', async (context) => {
-  const id = pathPart(idSchema('inc'), context.req.param('id'), 'incident');
-  const redecision = await incidentStub(context.env, id).redecide();
-  if (redecision === null) throw new Refusal('not_found', 'no such incident');
-  return context.json(redecision);
-});
+operatorApi.route('/incidents', incidentsApi);
 
 operatorApi.get('/artifacts', async (context) => {
   const { incident, run, ...page } = context.req.query();
@@ -167,10 +133,3 @@ operatorApi.route('/', stopApi);
 operatorApi.route('/runners', runnersApi);
 operatorApi.route('/budget', budgetApi);
 operatorApi.route('/relay-routes', relayRoutesApi);
-
-function evidenceOf(state: unknown): unknown {
-  const parsedState = z
-    .looseObject({ episode: z.looseObject({ evidence: z.unknown() }).nullish() })
-    .safeParse(state);
-  return parsedState.success ? (parsedState.data.episode?.evidence ?? null) : null;
-}

@@ -165,7 +165,8 @@ function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason:
   const { group, source, reply } = request;
   if (run !== null) draft.request({ kind: 'cancel_run', data: { run: run.id, reason } });
   const failed = status === 'escalated' ? { failed: reason } : {};
-  draft.request({ kind: 'end_turn', data: { group, message, ...failed } });
+  if (draft.state.status === 'held') draft.request({ kind: 'withdraw_dispatch', data: {} });
+  else draft.request({ kind: 'end_turn', data: { group, message, ...failed } });
   draft.record({ type: 'task_ended', data: { reason } });
   draft.enter(status, null);
   if (request.schedule !== null)

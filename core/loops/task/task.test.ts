@@ -155,6 +155,19 @@ describe('a task', () => {
     expect(play([held, due, turn, finished(1)]).state.status).toBe('resolved');
   });
 
+  test('that is held back and canceled gives its day back, and never begins', () => {
+    const held = requested({ source: 'dispatch', parent: 'run_team', notBefore: 5_000 });
+    const aborted: TaskEvent = {
+      type: 'aborted',
+      data: { by: { subject: 'sub_1', digest: 'd' }, reason: 'ended by the operator' },
+    };
+    const { state, last } = play([held, aborted]);
+    expect(state).toMatchObject({ status: 'aborted', timer: null });
+    expect(kinds(last)).toEqual(['withdraw_dispatch', 'answer_dispatch']);
+    const due: TaskEvent = { type: 'timer_fired', data: { name: 'held', dueAt: 5_000 } };
+    expect(play([held, aborted, due]).last.effects).toEqual([]);
+  });
+
   test('that was dispatched answers who dispatched it, once, however it ends', () => {
     const dispatched = requested({
       source: 'dispatch',
