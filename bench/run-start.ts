@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { connectEngine } from '../sandbox-runner/src/docker.ts';
+import { connectEngine } from '../sandbox-runner/src/docker/docker.ts';
 import { fakeMessagesApi } from '../sandbox-runner/src/gateway/testing/fake-messages-api.ts';
 import { openRunnerStage, type RunnerProcess, until } from '../sandbox-runner/src/testing/runner-process.ts';
 import { comparePairs, measurePairs, type Pair, type PairFigures } from './pairs.ts';

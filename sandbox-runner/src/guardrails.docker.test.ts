@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { costMicroUsd } from '../../core/cost/prices.ts';
-import { createDockerBackend } from './backend-docker.ts';
+import { createDockerBackend } from './backend/backend-docker.ts';
+import type { EventAnswer, SandboxEvent } from './backend/sandbox.ts';
 import { fakeGitServer } from './gateway/testing/fake-git-server.ts';
 import { fakeMessagesApi, type Turn } from './gateway/testing/fake-messages-api.ts';
-import type { EventAnswer, SandboxEvent } from './sandbox.ts';
 
 const MODEL = 'claude-opus-5-5';
 let git: Awaited<ReturnType<typeof fakeGitServer>>;

@@ -1,4 +1,4 @@
-import { openBackend } from './backend.ts';
+import { openBackend } from './backend/backend.ts';
 import { createLogger, createRedactor } from './logger.ts';
 import { startRunner } from './service.ts';
 import { parseSettings, secretsOf } from './settings.ts';

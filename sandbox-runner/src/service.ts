@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type ServerType, serve } from '@hono/node-server';
+import type { SandboxBackend } from './backend/sandbox.ts';
 import { IntentStore } from './fix/intent-store.ts';
 import { createIntentPerformer } from './fix/perform-intent.ts';
 import { Remotes } from './git/remote.ts';
@@ -14,7 +15,6 @@ import { createRedactor, type Logger } from './logger.ts';
 import { MessageStore } from './runs/message-store.ts';
 import { RunManager } from './runs/run-manager.ts';
 import { RunRecords } from './runs/run-records.ts';
-import type { SandboxBackend } from './sandbox.ts';
 import { type Settings, secretsOf } from './settings.ts';
 import { ArtifactStore } from './worker/artifact-store.ts';
 import { EventSpool } from './worker/event-spool.ts';

@@ -1,7 +1,11 @@
 import { costMicroUsd } from '../../core/cost/prices.ts';
-import { createDockerBackend } from '../../sandbox-runner/src/backend-docker.ts';
+import { createDockerBackend } from '../../sandbox-runner/src/backend/backend-docker.ts';
+import type {
+  SandboxBackend,
+  SandboxHandlers,
+  SandboxSpec,
+} from '../../sandbox-runner/src/backend/sandbox.ts';
 import { ROUTE_NAMES } from '../../sandbox-runner/src/gateway/routes.ts';
-import type { SandboxBackend, SandboxHandlers, SandboxSpec } from '../../sandbox-runner/src/sandbox.ts';
 import { nameOf, RECORDS, RESOLVER } from './addresses.ts';
 
 export const MODEL = 'claude-opus-5-5';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { Sandbox } from '../../sandbox-runner/src/backend/sandbox.ts';
 import { fakeGitServer } from '../../sandbox-runner/src/gateway/testing/fake-git-server.ts';
-import type { Sandbox } from '../../sandbox-runner/src/sandbox.ts';
 import { root } from '../dev/worker-process.ts';
 import {
   type BackendSettings,

@@ -4,9 +4,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { checkEngine, connectEngine } from '../../sandbox-runner/src/docker.ts';
-import { ensureBase } from '../../sandbox-runner/src/image-base.ts';
-import { hashInputs, IMAGE_FOLDER } from '../../sandbox-runner/src/image-inputs.ts';
+import { checkEngine, connectEngine } from '../../sandbox-runner/src/docker/docker.ts';
+import { ensureBase } from '../../sandbox-runner/src/image/image-base.ts';
+import { hashInputs, IMAGE_FOLDER } from '../../sandbox-runner/src/image/image-inputs.ts';
 
 export const docker = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)('docker', args, { maxBuffer: 64 * 1_024 * 1_024 })).stdout;

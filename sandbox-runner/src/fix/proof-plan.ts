@@ -1,7 +1,7 @@
 import type { FailedStep } from '../../../core/contracts/run.ts';
 import { findFailures } from '../../../core/evidence/failing-tests.ts';
 import { testFileRule } from '../../../core/evidence/test-files.ts';
-import type { CommandResult, CommandSpec } from '../sandbox.ts';
+import type { CommandResult, CommandSpec } from '../backend/sandbox.ts';
 import type { Change } from './changes.ts';
 import { parseManifest } from './checks/dependencies.ts';
 import { reachedScripts } from './checks/weakening.ts';

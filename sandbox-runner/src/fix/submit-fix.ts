@@ -7,9 +7,9 @@ import type { Proof, PushFix, PushFixIntent } from '../../../core/contracts/inte
 import type { RunRequest } from '../../../core/contracts/run.ts';
 import { canonicalDigest } from '../../../wire/canonical-digest.ts';
 import { utf8 } from '../../../wire/encoding.ts';
+import type { CommandResult, SandboxBackend, ToolCall } from '../backend/sandbox.ts';
 import { readBlob } from '../git/git.ts';
 import { RemoteError, type Remotes } from '../git/remote.ts';
-import type { CommandResult, SandboxBackend, ToolCall } from '../sandbox.ts';
 import type { ArtifactStore } from '../worker/artifact-store.ts';
 import { checkFix } from './check-fix.ts';
 import type { FixUnderCheck } from './fix-under-check.ts';

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { AgentEnd, AgentTask } from '../../image/agent/task.ts';
-import type { SandboxHandlers, ToolAnswer, ToolCall } from '../sandbox.ts';
+import type { SandboxHandlers, ToolAnswer, ToolCall } from '../backend/sandbox.ts';
 import { atOnce } from './at-once.ts';
 import { agentEndSchema, fixHeaderSchema, toolBodySchema } from './door-bodies.ts';
 import { checkpointHeaderSchema, sessionEventSchema } from './session-bodies.ts';

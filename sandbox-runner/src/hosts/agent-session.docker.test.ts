@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createHostTwin } from '../../../twins/hosts/index.ts';
-import { createUnsafeProcessBackend } from '../backend-process.ts';
+import { createUnsafeProcessBackend } from '../backend/backend-process.ts';
 import { fakeGitServer } from '../gateway/testing/fake-git-server.ts';
 import { fakeMessagesApi } from '../gateway/testing/fake-messages-api.ts';
 import { silentLogger } from '../logger.ts';

@@ -1,6 +1,6 @@
 import type { AuditSearchInput } from '../../../core/contracts/audit-search.ts';
 import type { RunRequest } from '../../../core/contracts/run.ts';
-import type { ToolAnswer } from '../sandbox.ts';
+import type { ToolAnswer } from '../backend/sandbox.ts';
 import { type WorkerClient, WorkerError } from '../worker/worker-client.ts';
 
 export interface AuditSearchDeps {

@@ -1,7 +1,7 @@
 import type { Artifact } from '../../../core/contracts/artifact.ts';
 import { handOffSchema } from '../../../core/contracts/hand-off.ts';
 import type { RunRequest } from '../../../core/contracts/run.ts';
-import type { ToolAnswer, ToolCall } from '../sandbox.ts';
+import type { ToolAnswer, ToolCall } from '../backend/sandbox.ts';
 import type { ArtifactStore } from '../worker/artifact-store.ts';
 import type { EventSpool } from '../worker/event-spool.ts';
 

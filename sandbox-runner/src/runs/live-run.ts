@@ -1,5 +1,4 @@
 import type { RunEndReason, RunMessage, RunRequest } from '../../../core/contracts/run.ts';
-import type { Logger } from '../logger.ts';
 import type {
   EventAnswer,
   Sandbox,
@@ -8,7 +7,8 @@ import type {
   SandboxEvent,
   SandboxHandlers,
   SandboxSpec,
-} from '../sandbox.ts';
+} from '../backend/sandbox.ts';
+import type { Logger } from '../logger.ts';
 import type { ArtifactStore } from '../worker/artifact-store.ts';
 import type { EventSpool, Told } from '../worker/event-spool.ts';
 import type { MessageStore } from './message-store.ts';

@@ -1,6 +1,6 @@
 import type { RunRequest } from '../../../core/contracts/run.ts';
 import { backoffMs } from '../../../core/outbox/backoff.ts';
-import type { ToolAnswer } from '../sandbox.ts';
+import type { ToolAnswer } from '../backend/sandbox.ts';
 import type { LeaseClock } from '../worker/lease-clock.ts';
 import { type WorkerClient, WorkerError } from '../worker/worker-client.ts';
 

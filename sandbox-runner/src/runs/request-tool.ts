@@ -4,7 +4,7 @@ import { derivedId } from '../../../core/contracts/ids.ts';
 import type { AdminRequest, RequestInput } from '../../../core/contracts/intents.ts';
 import type { RunRequest } from '../../../core/contracts/run.ts';
 import { canonicalDigest } from '../../../wire/canonical-digest.ts';
-import type { ToolAnswer } from '../sandbox.ts';
+import type { ToolAnswer } from '../backend/sandbox.ts';
 import type { EventSpool } from '../worker/event-spool.ts';
 
 export interface RequestDeps {

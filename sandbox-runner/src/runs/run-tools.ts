@@ -1,8 +1,8 @@
 import type { RunRequest } from '../../../core/contracts/run.ts';
+import type { ToolAnswer, ToolCall } from '../backend/sandbox.ts';
 import { type RunOnHostDeps, runOnHost } from '../hosts/run-on-host-tool.ts';
 import type { Logger } from '../logger.ts';
 import { KeyedMutex } from '../mutex.ts';
-import type { ToolAnswer, ToolCall } from '../sandbox.ts';
 import type { Told } from '../worker/event-spool.ts';
 import { WorkerError } from '../worker/worker-client.ts';
 import { type AuditSearchDeps, auditSearch } from './audit-search-tool.ts';

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { Artifact } from '../../../core/contracts/artifact.ts';
 import type { RunRequest } from '../../../core/contracts/run.ts';
 import { backoffMs } from '../../../core/outbox/backoff.ts';
+import type { SandboxSpec } from '../backend/sandbox.ts';
 import type { Logger } from '../logger.ts';
-import type { SandboxSpec } from '../sandbox.ts';
 import type { ArtifactStore, FetchedArtifact } from '../worker/artifact-store.ts';
 import { WorkerError } from '../worker/worker-client.ts';
 

@@ -1,5 +1,5 @@
 import type { RunEndReason } from '../../../core/contracts/run.ts';
-import type { SandboxEnd } from '../sandbox.ts';
+import type { SandboxEnd } from '../backend/sandbox.ts';
 
 /** Why we ended a run; it outranks what the container says of its own end. */
 export interface Stop {

@@ -1,5 +1,5 @@
 import { clip } from '../../../core/text/plain.ts';
-import type { SandboxEvent } from '../sandbox.ts';
+import type { SandboxEvent } from '../backend/sandbox.ts';
 import type { EventPayload } from '../worker/event-spool.ts';
 
 /** Limits of the contract of events. */

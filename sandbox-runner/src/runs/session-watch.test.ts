@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { SandboxEvent } from '../sandbox.ts';
+import type { SandboxEvent } from '../backend/sandbox.ts';
 import { SessionMessages } from './session-messages.ts';
 import { SessionWatch, type WatchDeps } from './session-watch.ts';
 

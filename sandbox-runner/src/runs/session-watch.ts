@@ -9,7 +9,7 @@ import { decideProgress, noProgress } from '../../../core/governors/progress.ts'
 import { decideCommand, decideOutcome, noRepeats } from '../../../core/governors/repeats.ts';
 import { isTestCommand, testOutcome } from '../../../core/governors/test-outcomes.ts';
 import { checkTool } from '../../image/agent/guardrails.ts';
-import type { EventAnswer, SandboxEvent } from '../sandbox.ts';
+import type { EventAnswer, SandboxEvent } from '../backend/sandbox.ts';
 import type { SessionMessages } from './session-messages.ts';
 
 type ToolEvent = Extract<SandboxEvent, { type: 'tool' }>;

@@ -1,8 +1,8 @@
 import type { RunRequest } from '../../../core/contracts/run.ts';
+import type { ToolAnswer } from '../backend/sandbox.ts';
 import type { IntentStore } from '../fix/intent-store.ts';
 import { refusal } from '../fix/refusal.ts';
 import { type FixSubmission, type SubmitFixDeps, type SubmitOutcome, submitFix } from '../fix/submit-fix.ts';
-import type { ToolAnswer } from '../sandbox.ts';
 import type { ArtifactStore } from '../worker/artifact-store.ts';
 import type { EventSpool } from '../worker/event-spool.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalDigest } from '../../../wire/canonical-digest.ts';
-import type { ToolAnswer } from '../sandbox.ts';
+import type { ToolAnswer } from '../backend/sandbox.ts';
 import { runId } from '../testing/requests.ts';
 import type { EventPayload } from '../worker/event-spool.ts';
 import { LEASE_FRESH_MS, LeaseClock } from '../worker/lease-clock.ts';

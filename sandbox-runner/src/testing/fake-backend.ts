@@ -9,7 +9,7 @@ import type {
   SandboxEnd,
   SandboxHandlers,
   SandboxSpec,
-} from '../sandbox.ts';
+} from '../backend/sandbox.ts';
 
 /** What the agent of a test does; the end it gives is how its session ends. */
 export type Script = (agent: {

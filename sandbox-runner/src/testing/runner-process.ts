@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunnerEvent, RunRequest } from '../../../core/contracts/run.ts';
 import { generateKeyPair, parsePublicKeys } from '../../../wire/keys.ts';
-import { connectEngine } from '../docker.ts';
+import { connectEngine } from '../docker/docker.ts';
 import { fakeGitServer } from '../gateway/testing/fake-git-server.ts';
 import { askRunner, createFakeWorker, type FakeWorker } from './fake-worker.ts';
 import { runRequest } from './requests.ts';

@@ -1,13 +1,13 @@
 import { cp, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hashInputs, IMAGE_FOLDER } from '../image/image-inputs.ts';
+import { installSdk } from '../image/image-sdk.ts';
 import { runCommands } from './backend-commands.ts';
 import { type BackendOptions, gatewaySettings, npmEnvironment } from './backend-options.ts';
 import { boundedOutput } from './backend-output.ts';
 import { childEnvironment, type RunningChild, startChild } from './backend-process-child.ts';
 import { decideEnd, openProofGateway, openSession } from './backend-session.ts';
-import { hashInputs, IMAGE_FOLDER } from './image-inputs.ts';
-import { installSdk } from './image-sdk.ts';
 import type { Sandbox, SandboxBackend, SandboxEnd, SandboxHandlers, SandboxSpec } from './sandbox.ts';
 
 const WARNING =

@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Usage } from '../../core/contracts/usage.ts';
-import { costMicroUsd } from '../../core/cost/prices.ts';
+import type { Usage } from '../../../core/contracts/usage.ts';
+import { costMicroUsd } from '../../../core/cost/prices.ts';
+import { connectEngine } from '../docker/docker.ts';
+import { fakeGitServer } from '../gateway/testing/fake-git-server.ts';
+import { fakeMessagesApi, type Turn } from '../gateway/testing/fake-messages-api.ts';
 import { createDockerBackend } from './backend-docker.ts';
-import { connectEngine } from './docker.ts';
-import { fakeGitServer } from './gateway/testing/fake-git-server.ts';
-import { fakeMessagesApi, type Turn } from './gateway/testing/fake-messages-api.ts';
 import type { SandboxBackend, SandboxEvent, SandboxSpec, ToolCall } from './sandbox.ts';
 
 const MODEL = 'claude-opus-5-5';
@@ -54,7 +54,7 @@ function backendFor(anthropicBaseUrl: string, limits = {}) {
   const backend = createDockerBackend({
     runner: `test-${process.pid}`,
     stateDir,
-    cacheDir: join(import.meta.dirname, '../../.dogwatch'),
+    cacheDir: join(import.meta.dirname, '../../../.dogwatch'),
     anthropicBaseUrl,
     anthropicApiKey: KEY,
     azureDevopsUrl: git.url,

@@ -1,10 +1,10 @@
+import type { Gateway } from '../gateway/gateway.ts';
 import type { Engine } from './docker.ts';
 import type { Cleanup } from './docker-cleanup.ts';
 import { attachContainer, type Container } from './docker-containers.ts';
 import type { Firewall } from './docker-firewall.ts';
 import type { NetworkPool } from './docker-network-pool.ts';
 import { findNetwork, type RunNetwork } from './docker-networks.ts';
-import type { Gateway } from './gateway/gateway.ts';
 
 /** A living container of an earlier process of this runner, and where it looks for its gateway. */
 export interface FoundCell {

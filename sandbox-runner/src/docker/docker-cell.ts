@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { npmEnvironment, proxyEnvironment } from './backend-options.ts';
+import { npmEnvironment, proxyEnvironment } from '../backend/backend-options.ts';
+import type { Gateway } from '../gateway/gateway.ts';
 import { DockerError, type Engine } from './docker.ts';
 import type { Cleanup } from './docker-cleanup.ts';
 import { type Container, type SandboxLimits, startContainer } from './docker-containers.ts';
 import type { Firewall } from './docker-firewall.ts';
 import type { NetworkPool } from './docker-network-pool.ts';
-import type { Gateway } from './gateway/gateway.ts';
 
 /** A container, alone in a network of its own with its gateway. */
 export interface CellSpec {

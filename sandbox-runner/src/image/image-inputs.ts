@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-export const IMAGE_FOLDER = join(import.meta.dirname, '../image');
+export const IMAGE_FOLDER = join(import.meta.dirname, '../../image');
 
 /** Tools inside, besides what a minimal Debian has. */
 export const BASE_PACKAGES = ['git', 'ca-certificates', 'curl', 'ripgrep', 'jq', 'patch', 'procps'];

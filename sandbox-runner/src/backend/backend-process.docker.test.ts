@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { fakeGitServer } from '../gateway/testing/fake-git-server.ts';
+import { fakeMessagesApi, type Turn } from '../gateway/testing/fake-messages-api.ts';
 import { createUnsafeProcessBackend } from './backend-process.ts';
-import { fakeGitServer } from './gateway/testing/fake-git-server.ts';
-import { fakeMessagesApi, type Turn } from './gateway/testing/fake-messages-api.ts';
 import type { SandboxEvent } from './sandbox.ts';
 
 /** Needs no engine, but installs the Agent SDK: too slow for the suite of pure tests. */
@@ -28,7 +28,7 @@ async function backendWith(turns: Turn[]) {
   const backend = createUnsafeProcessBackend({
     runner: 'test',
     stateDir,
-    cacheDir: join(import.meta.dirname, '../../.dogwatch'),
+    cacheDir: join(import.meta.dirname, '../../../.dogwatch'),
     anthropicBaseUrl: api.url,
     anthropicApiKey: 'sk-canary',
     azureDevopsUrl: git.url,

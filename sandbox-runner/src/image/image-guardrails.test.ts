@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkTool } from '../image/agent/guardrails.ts';
+import { checkTool } from '../../image/agent/guardrails.ts';
 
 const FOLDER = '/workspace/repo';
 const bash = (command: string) => checkTool('Bash', { command }, FOLDER);

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Engine } from './docker.ts';
-import { buildImage, findImage, importImage, pullImage } from './docker-images.ts';
+import type { Engine } from '../docker/docker.ts';
+import { buildImage, findImage, importImage, pullImage } from '../docker/docker-images.ts';
 import { type AptMirror, chooseMirror } from './image-apt-sources.ts';
 import { ImageError } from './image-error.ts';
 import { BASE_PACKAGES, BASE_SUITE } from './image-inputs.ts';

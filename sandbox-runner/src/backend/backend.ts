@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path';
-import { costMicroUsd } from '../../core/cost/prices.ts';
-import type { Logger } from './logger.ts';
+import { costMicroUsd } from '../../../core/cost/prices.ts';
+import type { Logger } from '../logger.ts';
+import type { Settings } from '../settings.ts';
 import type { SandboxBackend } from './sandbox.ts';
-import type { Settings } from './settings.ts';
 
 /** The backend that the settings name. Loaded on demand: a process backend needs no Docker client. */
 export async function openBackend(settings: Settings, logger: Logger): Promise<SandboxBackend> {

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { EMPTY_COMMIT } from '../image/agent/empty-workspace.ts';
-import type { AgentEnd, AgentTask } from '../image/agent/task.ts';
-import { type Gateway, type GatewaySettings, openGateway } from './gateway/gateway.ts';
-import { lockedPackages } from './gateway/npm-lock.ts';
-import { readLocks } from './gateway/repository-locks.ts';
-import { unknownRoutes } from './gateway/routes.ts';
-import { openRunDoors, type RunDoors } from './gateway/run-doors.ts';
+import { EMPTY_COMMIT } from '../../image/agent/empty-workspace.ts';
+import type { AgentEnd, AgentTask } from '../../image/agent/task.ts';
+import { type Gateway, type GatewaySettings, openGateway } from '../gateway/gateway.ts';
+import { lockedPackages } from '../gateway/npm-lock.ts';
+import { readLocks } from '../gateway/repository-locks.ts';
+import { unknownRoutes } from '../gateway/routes.ts';
+import { openRunDoors, type RunDoors } from '../gateway/run-doors.ts';
 import type { CommandSpec, SandboxEnd, SandboxHandlers, SandboxSpec } from './sandbox.ts';
 
 /** The runner's side of one agent session, wherever the agent runs. */

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Usage } from '../../core/contracts/usage.ts';
-import type { SandboxLimits } from './docker-containers.ts';
-import type { GatewaySettings } from './gateway/gateway.ts';
+import type { Usage } from '../../../core/contracts/usage.ts';
+import type { SandboxLimits } from '../docker/docker-containers.ts';
+import type { GatewaySettings } from '../gateway/gateway.ts';
 
 /** What both backends need. Secrets come in here and go to the gateway, nowhere else. */
 export interface BackendOptions {

@@ -1,18 +1,18 @@
+import { connectEngine, type Engine, explained } from '../docker/docker.ts';
+import { cellName, openCell } from '../docker/docker-cell.ts';
+import { Cleanup } from '../docker/docker-cleanup.ts';
+import { EngineCondition } from '../docker/docker-condition.ts';
+import { type Container, ownedContainers, removeContainer } from '../docker/docker-containers.ts';
+import { openFirewall } from '../docker/docker-firewall.ts';
+import { NetworkPool } from '../docker/docker-network-pool.ts';
+import { livingBridges, ownedNetworks, removeNetwork } from '../docker/docker-networks.ts';
+import { findCell, reopenCell } from '../docker/docker-take-back.ts';
+import { tunnelHosts } from '../gateway/routes.ts';
+import { type AgentImage, ensureAgentImage } from '../image/image.ts';
 import { runCommands } from './backend-commands.ts';
 import { type BackendOptions, DEFAULT_LIMITS, gatewaySettings } from './backend-options.ts';
 import { boundedOutput } from './backend-output.ts';
 import { checkRequested, decideEnd, openProofGateway, openSession, type Session } from './backend-session.ts';
-import { connectEngine, type Engine, explained } from './docker.ts';
-import { cellName, openCell } from './docker-cell.ts';
-import { Cleanup } from './docker-cleanup.ts';
-import { EngineCondition } from './docker-condition.ts';
-import { type Container, ownedContainers, removeContainer } from './docker-containers.ts';
-import { openFirewall } from './docker-firewall.ts';
-import { NetworkPool } from './docker-network-pool.ts';
-import { livingBridges, ownedNetworks, removeNetwork } from './docker-networks.ts';
-import { findCell, reopenCell } from './docker-take-back.ts';
-import { tunnelHosts } from './gateway/routes.ts';
-import { type AgentImage, ensureAgentImage } from './image.ts';
 import type {
   CommandSpec,
   Sandbox,

@@ -1,8 +1,8 @@
-import type { AuditSearchInput } from '../../core/contracts/audit-search.ts';
-import type { HandOff } from '../../core/contracts/hand-off.ts';
-import type { RunOnHost } from '../../core/contracts/host-command.ts';
-import type { RequestInput } from '../../core/contracts/intents.ts';
-import type { Usage } from '../../core/contracts/usage.ts';
+import type { AuditSearchInput } from '../../../core/contracts/audit-search.ts';
+import type { HandOff } from '../../../core/contracts/hand-off.ts';
+import type { RunOnHost } from '../../../core/contracts/host-command.ts';
+import type { RequestInput } from '../../../core/contracts/intents.ts';
+import type { Usage } from '../../../core/contracts/usage.ts';
 
 /**
  * The seam between the runner's service (who may do what, and who hears of it) and the place where an agent

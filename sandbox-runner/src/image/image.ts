@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
-import { checkEngine, type Engine } from './docker.ts';
-import { buildImage, findImage, tagImage } from './docker-images.ts';
+import { checkEngine, type Engine } from '../docker/docker.ts';
+import { buildImage, findImage, tagImage } from '../docker/docker-images.ts';
 import { ensureBase } from './image-base.ts';
 import { ImageError } from './image-error.ts';
 import { hashInputs, IMAGE_FOLDER, timeTag } from './image-inputs.ts';
