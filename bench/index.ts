@@ -1,15 +1,14 @@
-/**
- * `npm run bench [-- run-start|intake|wake|idle|flood …] [--hooks=N] [--json]`: figures of this machine against the
- * limits that we promise. Without names: all but the flood, which takes minutes; `--hooks` makes it a smaller one.
- * `run-start` needs Docker.
- */
-
 import { exitWhenWritten } from '../scripts/exit-when-written.ts';
+import { endWithUsage, readArguments } from '../scripts/options.ts';
 import { benchFlood } from './flood.ts';
 import { benchIdle } from './idle.ts';
 import { benchIntake } from './intake.ts';
 import { benchRunStart } from './run-start.ts';
 import { benchWake } from './wake.ts';
+
+const USAGE = `npm run bench -- [NAME …] [--hooks N] [--json]
+  figures of this machine against the limits that we promise: run-start (needs Docker), intake, wake, idle, flood
+  (default: all but the flood, which takes minutes; --hooks N makes it a smaller one)`;
 
 interface Check {
   name: string;
@@ -25,6 +24,14 @@ interface Bench {
 }
 
 type Say = (line: string) => void;
+
+const { values: options, words } = readArguments(USAGE, {
+  hooks: { type: 'string', default: '10000' },
+  json: { type: 'boolean', default: false },
+});
+const hooks = Number(options.hooks);
+if (!Number.isSafeInteger(hooks) || hooks < 1) endWithUsage('--hooks is a number of hooks', USAGE);
+const say: Say = (line) => (options.json ? process.stderr : process.stdout).write(`${line}\n`);
 
 const benches: Record<string, (say: Say) => Promise<Bench>> = {
   async 'run-start'(say) {
@@ -92,7 +99,7 @@ const benches: Record<string, (say: Say) => Promise<Bench>> = {
     };
   },
   async flood(say) {
-    const figures = await benchFlood(say, Number(option('hooks') ?? 10_000));
+    const figures = await benchFlood(say, hooks);
     const { answers, unhelpful, lost, growth } = figures;
     const strange = Object.entries(answers).filter(([status]) => !['202', '503'].includes(status));
     return {
@@ -129,20 +136,12 @@ function formatCheck({ name, value, limit, unit }: Check): string {
   return `${isMet({ name, value, limit, unit }) ? 'ok  ' : 'FAIL'} ${name}: ${value} ${unit} (${words})`;
 }
 
-const option = (name: string): string | undefined =>
-  process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3);
-const asked = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const asJson = process.argv.includes('--json');
-const say: Say = (line) => (asJson ? process.stderr : process.stdout).write(`${line}\n`);
-const unknown = asked.find((name) => !(name in benches));
-if (unknown !== undefined) {
-  say(`there is no bench ${unknown}; name some of: ${Object.keys(benches).join(', ')}`);
-  process.exit(2);
-}
+const unknown = words.find((name) => !(name in benches));
+if (unknown !== undefined) endWithUsage(`there is no bench ${unknown}`, USAGE);
 
 const figures: Record<string, unknown> = {};
 const checks: (Check & { ok: boolean })[] = [];
-for (const name of asked.length > 0 ? asked : Object.keys(benches).filter((one) => one !== 'flood')) {
+for (const name of words.length > 0 ? words : Object.keys(benches).filter((one) => one !== 'flood')) {
   say(`== ${name}`);
   const bench = await benches[name]?.(say);
   if (!bench) continue;
@@ -150,7 +149,7 @@ for (const name of asked.length > 0 ? asked : Object.keys(benches).filter((one) 
   checks.push(...bench.checks.map((check) => ({ ...check, ok: isMet(check) })));
 }
 
-if (asJson) process.stdout.write(`${JSON.stringify({ checks, ...figures }, null, 2)}\n`);
+if (options.json) process.stdout.write(`${JSON.stringify({ checks, ...figures }, null, 2)}\n`);
 else {
   say(JSON.stringify(figures, null, 2));
   for (const check of checks) say(formatCheck(check));

@@ -16,12 +16,15 @@ import { attackSecrets } from './attack/secret-attacks.ts';
 import { type Stage, setStage } from './attack/stage.ts';
 import { acquireDockerEngine } from './demo/docker-engine.ts';
 import { exitWhenWritten } from './exit-when-written.ts';
+import { readOptions } from './options.ts';
 
 /**
  * `npm run attack [-- --verbose]`: every attack we know of, against cells of the real backend, each with a control
  * that proves the probe. Ends with 1 when anything leaks or a control is dead.
  */
-const verbose = process.argv.includes('--verbose');
+const { verbose } = readOptions('npm run attack -- [--verbose]', {
+  verbose: { type: 'boolean', default: false },
+});
 const startedAt = performance.now();
 const progress = (line: string) => console.error(`… ${line}`);
 

@@ -1,22 +1,20 @@
-import { parseArgs } from 'node:util';
 import { runCrash } from '../test/load/crash.ts';
 import { exitWhenWritten } from './exit-when-written.ts';
+import { endWithUsage, readOptions } from './options.ts';
 
-/** `npm run crash -- [--events N] [--kills N] [--seed S] [--json]`: workerd under load, killed again and again. */
-const { values } = parseArgs({
-  options: {
-    events: { type: 'string', default: '2000' },
-    kills: { type: 'string', default: '50' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-  },
+const USAGE = `npm run crash -- [--events N] [--kills N] [--seed S] [--json]
+  workerd under load, killed again and again (default: 2000 events, 50 kills)`;
+
+const values = readOptions(USAGE, {
+  events: { type: 'string', default: '2000' },
+  kills: { type: 'string', default: '50' },
+  seed: { type: 'string', default: '1' },
+  json: { type: 'boolean', default: false },
 });
 const [events, kills, seed] = [values.events, values.kills, values.seed].map(Number);
 const say = (line: string) => (values.json ? process.stderr : process.stdout).write(`${line}\n`);
-if (![events, kills, seed].every((n) => Number.isSafeInteger(n) && (n ?? -1) >= 0)) {
-  say('npm run crash -- [--events N] [--kills N] [--seed S] [--json]');
-  process.exit(2);
-}
+if (![events, kills, seed].every((n) => Number.isSafeInteger(n) && (n ?? -1) >= 0))
+  endWithUsage('N and S are whole numbers', USAGE);
 
 const report = await runCrash({ events: events ?? 0, kills: kills ?? 0, seed: seed ?? 0, say });
 if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);

@@ -1,17 +1,11 @@
-import { type DemoArguments, parseDemoArguments } from './demo/arguments.ts';
+import { readDemoArguments } from './demo/arguments.ts';
 import { playDemo } from './demo/play.ts';
 import { createTerminal } from './demo/terminal.ts';
 import { exitWhenWritten } from './exit-when-written.ts';
 
 /** `npm run demo`: a real failure, fixed from the hook to the verified build, with no account and no key. */
 
-let wanted: DemoArguments;
-try {
-  wanted = parseDemoArguments(process.argv.slice(2));
-} catch (error) {
-  console.error((error as Error).message);
-  process.exit(2);
-}
+const wanted = readDemoArguments();
 
 const INTERRUPTED = 130;
 const interruption = new AbortController();

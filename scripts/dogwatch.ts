@@ -10,7 +10,7 @@ const [name = '', ...args] = process.argv.slice(2);
 const command = commands[name];
 if (!command) {
   console.error(usage);
-  process.exit(name === '' || name === 'help' ? 0 : 2);
+  process.exit(name === '' || name === 'help' || name === '--help' ? 0 : 2);
 }
 
 const settings = { ...readDevVars(join(root, '.dev.vars')), ...process.env };

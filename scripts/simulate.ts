@@ -1,7 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { runSeed, shrink } from '../test/simulation/seed.ts';
+import { endWithUsage, readOptions } from './options.ts';
+
+const USAGE = `npm run simulate -- --seeds N [--seed S] [--trace]
+  N worlds, from seed S on (default: 500, from 1); with --seed alone that one`;
 
 interface Done {
   seed: number;
@@ -77,20 +80,15 @@ async function explain(seed: number, isFull: boolean): Promise<boolean> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string' },
-      seed: { type: 'string' },
-      trace: { type: 'boolean', default: false },
-    },
+  const values = readOptions(USAGE, {
+    seeds: { type: 'string' },
+    seed: { type: 'string' },
+    trace: { type: 'boolean', default: false },
   });
   const first = Number(values.seed ?? 1);
   const count = Number(values.seeds ?? (values.seed === undefined ? 500 : 1));
-  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1) {
-    say('npm run simulate -- --seeds N [--seed S] [--trace]');
-    process.exitCode = 2;
-    return;
-  }
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1)
+    endWithUsage('N and S are whole numbers', USAGE);
   if (count === 1) {
     process.exitCode = (await explain(first, values.trace)) ? 0 : 1;
     return;
