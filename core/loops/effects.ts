@@ -99,8 +99,8 @@ export type EffectBody =
         text: string;
       };
     }
-  /** `failed`: why the work came to nothing for good. */
-  | { kind: 'end_turn'; data: { group: string; message: string; failed?: string } }
+  /** `failed`: why the work came to nothing for good. `canceled`: nobody wants it any more. */
+  | { kind: 'end_turn'; data: { group: string; message: string; failed?: string; canceled?: string } }
   /** A dispatched task that was to begin on a later day never begins: its place there is free. */
   | { kind: 'withdraw_dispatch'; data: Record<string, never> }
   /** A schedule’s firing that this incident took over is over. */

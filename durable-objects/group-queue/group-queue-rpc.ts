@@ -71,8 +71,8 @@ export interface GroupQueueRpc extends KeptRpc {
   say(message: PersonMessage): Promise<{ state: MessageState; position: number }>;
   /** Keeps what came of a dispatched task: for the session that dispatched it, else for a turn of its own. */
   answer(answer: DispatchAnswerMessage): Promise<MessageState>;
-  /** `failed`: why its work came to nothing for good; null or absent: it did not. */
-  endTurn(message: string, at: number, failed?: string | null): Promise<void>;
+  /** `failed`: why its work came to nothing for good; `canceled`: why nobody wants it any more; null or absent: neither. */
+  endTurn(message: string, at: number, failed?: string | null, canceled?: string | null): Promise<void>;
   /** The incident that has a turn begins this run; asked before the run is. */
   runBegins(incident: string, run: string, at: number): Promise<void>;
   /** The run of a turn waits for a slot at this place. */

@@ -268,6 +268,13 @@ describe('cancel', () => {
       expect(pending(queue)).toEqual(['grant:a', 'cancel:b:1']);
     }));
 
+  test('of the work of a turn ends it as canceled, with the reason', () =>
+    withQueue((queue) => {
+      queue.enqueue(groupMessage('a', 't'), false, 1);
+      queue.endTurn('a', 2, null, 'ended by the operator');
+      expect(queue.get('a')).toMatchObject({ state: 'canceled', reason: 'ended by the operator' });
+    }));
+
   test('an active one keeps its turn until its incident has ended the run', () =>
     withQueue((queue) => {
       queue.enqueue(groupMessage('a', 't'), false, 1);

@@ -116,8 +116,8 @@ export class GroupQueueStore {
   }
 
   /** `failed`: why its work came to nothing for good. */
-  endTurn(id: string, at: number, failed: string | null = null): void {
-    this.#change(at, () => this.#turns.end(id, at, failed));
+  endTurn(id: string, at: number, failed: string | null = null, canceled: string | null = null): void {
+    this.#change(at, () => this.#turns.end(id, at, failed, canceled));
   }
 
   /** The incident of an active turn begins this run for it: what is for the turn goes there. */

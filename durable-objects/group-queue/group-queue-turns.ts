@@ -41,14 +41,14 @@ export class Turns {
   }
 
   /** A person's message whose work failed can be replayed; what an incident asked for is the incident's to say. */
-  end(id: string, at: number, failed: string | null): void {
+  end(id: string, at: number, failed: string | null, canceled: string | null = null): void {
     const { messages, steering } = this.#deps;
     const row = messages.row(id);
     if (row?.state !== 'active' && row?.state !== 'waiting') return;
-    const isCanceled = row.canceled_by !== null;
+    const isCanceled = row.canceled_by !== null || canceled !== null;
     const isParked = !isCanceled && failed !== null && opensTask(row);
     const state = isCanceled ? 'canceled' : isParked ? 'parked' : 'done';
-    messages.set(id, { state, ended_at: at, reason: isCanceled ? row.reason : failed });
+    messages.set(id, { state, ended_at: at, reason: isCanceled ? (row.reason ?? canceled) : failed });
     if (isParked) this.#deps.deadLetter(row, failed, at);
     // Who canceled the work asks for no answers to it.
     for (const left of steering.leftBy(id))

@@ -65,8 +65,8 @@ export class GroupQueue extends KeptObject<EffectOutcome> implements GroupQueueR
     );
   }
 
-  async endTurn(message: string, at: number, failed: string | null = null): Promise<void> {
-    this.upkeep.startAfter(this.#store.endTurn(message, at, failed));
+  async endTurn(...ended: Parameters<GroupQueueStore['endTurn']>): Promise<void> {
+    this.upkeep.startAfter(this.#store.endTurn(...ended));
   }
 
   async runBegins(incident: string, run: string, at: number): Promise<void> {

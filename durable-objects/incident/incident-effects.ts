@@ -72,11 +72,7 @@ export async function performEffect(env: Env, effect: Effect, context: EffectCon
       await answerDispatch(env, effect.data, context);
       return NOTHING;
     case 'end_turn':
-      await groupQueueStub(env, effect.data.group).endTurn(
-        effect.data.message,
-        Date.now(),
-        effect.data.failed ?? null,
-      );
+      await endTurn(env, effect.data);
       return NOTHING;
     case 'withdraw_dispatch':
       await runPoolStub(env).withdrawDispatch(context.incident);
@@ -158,6 +154,10 @@ async function enqueue(env: Env, data: DataOf<'post_message'>, context: EffectCo
     ...(isShown === undefined ? {} : { isShown }),
     at: Date.now(),
   });
+}
+
+async function endTurn(env: Env, { group, message, failed, canceled }: DataOf<'end_turn'>): Promise<void> {
+  await groupQueueStub(env, group).endTurn(message, Date.now(), failed ?? null, canceled ?? null);
 }
 
 async function answerDispatch(

@@ -158,15 +158,17 @@ function onTimer(draft: Draft, { name, dueAt, stoppedMs = 0 }: SharedEventData<'
   end(draft, 'escalated', name === 'turn' ? 'its turn never came' : 'its run did not end in time');
 }
 
+const cameToNothing = (status: TaskStatus, reason: string): { failed?: string; canceled?: string } =>
+  status === 'escalated' ? { failed: reason } : status === 'aborted' ? { canceled: reason } : {};
+
 /** Every task ends where its asker sees it; a failed one that nobody waits for is the operator's. */
 function end(draft: Draft, status: 'resolved' | 'escalated' | 'aborted', reason: string): void {
   const { request, message, run, incident } = draft.state;
   if (request === null || message === null) throw new Error('a task that was never asked for ends');
   const { group, source, reply } = request;
   if (run !== null) draft.request({ kind: 'cancel_run', data: { run: run.id, reason } });
-  const failed = status === 'escalated' ? { failed: reason } : {};
   if (draft.state.status === 'held') draft.request({ kind: 'withdraw_dispatch', data: {} });
-  else draft.request({ kind: 'end_turn', data: { group, message, ...failed } });
+  else draft.request({ kind: 'end_turn', data: { group, message, ...cameToNothing(status, reason) } });
   draft.record({ type: 'task_ended', data: { reason } });
   draft.enter(status, null);
   if (request.schedule !== null)
