@@ -20,6 +20,8 @@ const inputSchema = z.object({
   budgetUsd: z.number().positive().max(1_000).optional(),
 });
 
+const TRY_AGAIN_AFTER_MS = [200, 1_000];
+
 const refused = (code: string, reason: string) => ({ text: `Refused (${code}): ${reason}.`, isError: true });
 
 export interface DispatchDeps {
@@ -65,9 +67,9 @@ export function dispatchTool({ env, spec, leftMicroUsd, dispatch }: DispatchDeps
       const key = sha256Hex(`${group}\n${normaliseWords(prompt)}`).slice(0, 32);
       const answer = dispatch({ key, group, budgetMicroUsd: budget });
       if (!answer.allowed) return refused(answer.code, answer.reason);
-      const begin = () => openDispatched(env, spec, { key, group, prompt, budgetMicroUsd: budget });
-      // A deploy takes down those who are asked; what they know already they do not do again.
-      const { opened, heldUntil } = await begin().catch(begin);
+      const { opened, heldUntil } = await patiently(() =>
+        openDispatched(env, spec, { key, group, prompt, budgetMicroUsd: budget }),
+      );
       if (opened.status === 'unknown_group') return refused('dispatch_group', `there is no group ${group}`);
       const wait =
         heldUntil === null
@@ -77,6 +79,18 @@ export function dispatchTool({ env, spec, leftMicroUsd, dispatch }: DispatchDeps
       return { text: answer.warning === null ? said : `${said} ${answer.warning}`, isError: false };
     },
   };
+}
+
+/** A deploy takes down those who are asked, for a moment; what they know already they do not do again. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (const pauseMs of TRY_AGAIN_AFTER_MS)
+    try {
+      return await ask();
+    } catch (error) {
+      console.error('dispatch', error);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  return ask();
 }
 
 async function openDispatched(

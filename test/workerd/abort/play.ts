@@ -158,10 +158,17 @@ async function outcomeOf(
   };
 }
 
+/** A light session that is lost begins anew, and its ledger tells each call of a tool. */
+const MAY_REPEAT = ['tool'];
+
 /** Whatever was recorded; what does not wait for each other comes in any order. */
 async function factsOf(places: Place[]): Promise<string[]> {
   const journals = await Promise.all(
-    places.map(async (place) => (await journalOf(place)).map(({ type }) => `${place.binding} ${type}`)),
+    places.map(async (place) => {
+      const types = (await journalOf(place)).map(({ type }) => type);
+      const told = types.filter((type, at) => !MAY_REPEAT.includes(type) || types.indexOf(type) === at);
+      return told.map((type) => `${place.binding} ${type}`);
+    }),
   );
   return journals.flat();
 }
