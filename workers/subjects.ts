@@ -17,6 +17,13 @@ export class SubjectCollector {
     return ref === null ? '' : subjectToken(ref.subject);
   }
 
+  /** Whose doing something is: never nobody. */
+  async person(name: string): Promise<PersonRef> {
+    const ref = await this.ref(name);
+    if (ref === null) throw new Error('a person without a name');
+    return ref;
+  }
+
   async ref(text: string | null | undefined): Promise<PersonRef | null> {
     if (!text) return null;
     const known = this.#known.get(text);

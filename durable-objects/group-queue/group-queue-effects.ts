@@ -158,8 +158,7 @@ async function offerTurn(
 async function cancel(env: Env, key: string, message: MessageRow | null): Promise<EffectOutcome> {
   if (message === null || message.incident === null) return null;
   const subjects = new SubjectCollector();
-  const by = await subjects.ref(message.canceled_by ?? 'operator');
-  if (by === null) throw new Error('a cancel without a person');
+  const by = await subjects.person(message.canceled_by ?? 'operator');
   const event: LoopEvent = { type: 'aborted', data: { by, reason: message.reason ?? 'canceled' } };
   const status = await tellIncident(env, message.incident, key, event, subjects.texts);
   return status === 'unknown' ? UNWANTED : null;

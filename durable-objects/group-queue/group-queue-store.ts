@@ -6,8 +6,8 @@ import { ProjectionQueue } from '../shared/projection.ts';
 import { DELETED } from '../shared/redact.ts';
 import type { Sql } from '../shared/sql.ts';
 import { answerRow } from './group-queue-answers.ts';
-import { deadLetterOf, grantKey } from './group-queue-letters.ts';
-import { Looks } from './group-queue-looks.ts';
+import { deadLetterOf } from './group-queue-dead-letters.ts';
+import { LongTurns } from './group-queue-long-turns.ts';
 import { GroupMessages } from './group-queue-messages.ts';
 import { groupQueueMigrations } from './group-queue-migrations.ts';
 import { Notices } from './group-queue-notices.ts';
@@ -22,7 +22,7 @@ import type {
   Readers,
 } from './group-queue-rpc.ts';
 import { Steering } from './group-queue-steering.ts';
-import { Turns, turnLane } from './group-queue-turns.ts';
+import { grantKey, Turns, turnLane } from './group-queue-turns.ts';
 
 /**
  * What the store has to know of a performed effect. `unwanted`: nobody waits for the turn any more; it ends at once, so
@@ -38,7 +38,7 @@ export class GroupQueueStore {
   readonly #steering: Steering;
   readonly #notices: Notices;
   readonly #turns: Turns;
-  readonly #looks: Looks;
+  readonly #longTurns: LongTurns;
   readonly #sql: Sql;
   readonly #group: string;
   readonly #maxConcurrent: number;
@@ -55,7 +55,7 @@ export class GroupQueueStore {
     this.#messages = new GroupMessages(sql, group);
     this.#steering = new Steering(this.#messages, this.outbox);
     this.#notices = new Notices(this.#messages, this.outbox);
-    this.#looks = new Looks(sql, this.#messages);
+    this.#longTurns = new LongTurns(sql, this.#messages);
     this.#turns = new Turns({
       messages: this.#messages,
       steering: this.#steering,
@@ -115,7 +115,6 @@ export class GroupQueueStore {
     return this.#messages.known(answer.id).state;
   }
 
-  /** `failed`: why its work came to nothing for good. */
   endTurn(id: string, at: number, failed: string | null = null, canceled: string | null = null): void {
     this.#change(at, () => this.#turns.end(id, at, failed, canceled));
   }
@@ -222,12 +221,12 @@ export class GroupQueueStore {
 
   /** When an active turn is looked after next. */
   nextLookAt(): number | null {
-    return this.#looks.nextAt();
+    return this.#longTurns.nextAt();
   }
 
   /** A turn that is held for very long may have lost who would end it: its incident is asked once more. */
   look(nowMs: number): void {
-    if (this.#looks.isDue(nowMs)) this.#change(nowMs, () => this.#looks.ask(this.outbox, nowMs));
+    if (this.#longTurns.isDue(nowMs)) this.#change(nowMs, () => this.#longTurns.ask(this.outbox, nowMs));
   }
 
   row(id: string): MessageRow | null {
@@ -329,7 +328,7 @@ export class GroupQueueStore {
     this.#sql.transaction(() => {
       work();
       this.#turns.grant(nowMs);
-      this.#looks.project(this.#group, this.projections);
+      this.#longTurns.project(this.#group, this.projections);
       this.#changed();
     });
   }

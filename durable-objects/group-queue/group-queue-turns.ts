@@ -1,6 +1,5 @@
 import { decideTurns } from '../../core/queue/turns.ts';
 import type { Outbox } from '../shared/outbox.ts';
-import { grantKey } from './group-queue-letters.ts';
 import type { GroupMessages } from './group-queue-messages.ts';
 import type { Notices } from './group-queue-notices.ts';
 import { type MessageRow, opensTask } from './group-queue-rows.ts';
@@ -16,6 +15,10 @@ export interface TurnsDeps {
   /** The work of this turn failed for good, and can be replayed. */
   deadLetter(row: MessageRow, error: string, at: number): void;
 }
+
+/** The outbox key of a message's turn. One that is replayed begins a new round. */
+export const grantKey = ({ id, round }: Pick<MessageRow, 'id' | 'round'>): string =>
+  round === 1 ? `grant:${id}` : `grant:${id}:${round}`;
 
 /** What is said to a turn's incident comes in order. */
 export const turnLane = (id: string): string => `turn:${id}`;

@@ -13,6 +13,8 @@ export interface IncidentRpc extends KeptRpc {
     /** Personal texts that the event refers to, by subject id; stored beside the journal, not in it. The digest in the reference is SHA-256 of `<salt>\n<text>`. */
     subjects: Record<string, { text: string; salt: string }>;
   }): Promise<{ status: 'applied' | 'duplicate' | 'unknown' }>;
+  /** Null: there is no such incident. */
+  status(): Promise<string | null>;
   /** State, evidence and journal for the API; null when nothing was ever recorded. */
   view(): Promise<IncidentView | null>;
   /** Evolves the recorded entries anew and compares, byte for byte. */

@@ -59,6 +59,10 @@ export class Incident extends KeptObject<Outcome> implements IncidentRpc {
     return { status };
   }
 
+  async status(): Promise<string | null> {
+    return this.#store.exists ? this.#store.status() : null;
+  }
+
   async view(): Promise<IncidentView | null> {
     if (!this.#store.exists) return null;
     return {

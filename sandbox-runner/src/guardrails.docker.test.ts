@@ -7,11 +7,10 @@ import { createDockerBackend } from './backend/backend-docker.ts';
 import type { EventAnswer, SandboxEvent } from './backend/sandbox.ts';
 import { fakeGitServer } from './gateway/testing/fake-git-server.ts';
 import { fakeMessagesApi, type Turn } from './gateway/testing/fake-messages-api.ts';
+import { CACHE_DIR, MODEL, sandboxSpec } from './testing/sandbox-spec.ts';
 
-const MODEL = 'claude-opus-5-5';
 let git: Awaited<ReturnType<typeof fakeGitServer>>;
 let stateDir: string;
-let serial = 0;
 
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'dogwatch-guardrails-'));
@@ -28,57 +27,24 @@ async function play(turns: Turn[], judge: (event: SandboxEvent) => EventAnswer) 
   const backend = createDockerBackend({
     runner: `guardrails-${process.pid}`,
     stateDir,
-    cacheDir: join(import.meta.dirname, '../../.dogwatch'),
+    cacheDir: CACHE_DIR,
     anthropicBaseUrl: api.url,
     anthropicApiKey: 'k',
     azureDevopsUrl: git.url,
     azureDevopsPat: 'p',
-    azureDevopsBuildPat: null,
-    githubUrl: null,
-    githubToken: null,
-    statusUrl: null,
-    dozzleUrl: null,
-    dozzleAuthorization: null,
     npmRegistryUrl: null,
-    dnsServers: [],
-    runtime: null,
     costMicroUsd,
     limits: { memoryMb: 2_048 },
     log: () => undefined,
   });
   try {
     const events: SandboxEvent[] = [];
-    const sandbox = await backend.start(
-      {
-        run: `run_${process.pid}_${++serial}`,
-        fence: 1,
-        group: 'cody',
-        model: MODEL,
-        budgetUsd: 1,
-        maxTurns: 20,
-        timeoutMs: 120_000,
-        result: 'fix',
-        charter: 'You are Cody.',
-        prompt: 'Work.',
-        workspace: {
-          project: 'shop',
-          repository: 'parcel-rates',
-          ref: 'refs/heads/main',
-          commit: git.commits[0] ?? '',
-        },
-        identity: { name: 'Cody', email: 'cody@example.invalid' },
-        routes: ['anthropic', 'git', 'npm'],
-        credentials: ['anthropic', 'azure-devops-code'],
-        tools: ['report'],
-        mirror: async () => '',
-      },
-      {
-        onTool: async () => ({ text: 'ok', isError: false }),
-        onEvent: (event) => events.push(event),
-        judge,
-        onUsage: () => undefined,
-      },
-    );
+    const sandbox = await backend.start(sandboxSpec(git, 'parcel-rates', { prompt: 'Work.' }), {
+      onTool: async () => ({ text: 'ok', isError: false }),
+      onEvent: (event) => events.push(event),
+      judge,
+      onUsage: () => undefined,
+    });
     const end = await sandbox.ended;
     return { end, events, heard: JSON.stringify(api.seen.map(({ body }) => body.messages)) };
   } finally {

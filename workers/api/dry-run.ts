@@ -73,7 +73,7 @@ async function dryRunAzureDevOps(env: Env, text: string, nowMs: number): Promise
   }
   const { incident, key } = resolution;
   const stub = incidentStub(env, incident);
-  if (key === null && (await stub.view()) === null)
+  if (key === null && (await stub.status()) === null)
     return nothing('ignored', 'no incident is open for it', about);
   const decision = await stub.dryRun(resolution.event, nowMs);
   return { ...nothing('accepted', null, about), incident, ...decision };
@@ -107,7 +107,7 @@ async function dryRunPayload(
   }
   if (payload.kind !== 'decision') return nothing('ignored', 'not a button of ours', about);
   const stub = incidentStub(env, payload.incident);
-  if ((await stub.view()) === null) return nothing('ignored', 'no such incident', about);
+  if ((await stub.status()) === null) return nothing('ignored', 'no such incident', about);
   const by = await new SubjectCollector().ref(payload.by);
   if (by === null) return nothing('refused', 'a decision without a person', about);
   const { attempt, verdict, via } = payload;

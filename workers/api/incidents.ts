@@ -2,7 +2,6 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { idSchema, newId } from '../../core/contracts/ids.ts';
 import { ENDED_STATUSES } from '../../core/loops/index.ts';
-import type { IncidentView } from '../../durable-objects/incident/incident-rpc.ts';
 import { incidentStub } from '../../durable-objects/stubs.ts';
 import { listArtifacts, listIncidents } from '../db/queries.ts';
 import type { Env } from '../env.ts';
@@ -27,7 +26,7 @@ incidentsApi.get('/', async (context) => {
 
 incidentsApi.get('/:id', async (context) => {
   const id = idOf(context.req.param('id'));
-  const view = await known(context.env, id);
+  const view = known(await incidentStub(context.env, id).view());
   const { items: artifacts } = await listArtifacts(context.env.DB, {
     incident: id,
     run: null,
@@ -38,44 +37,41 @@ incidentsApi.get('/:id', async (context) => {
 });
 
 incidentsApi.post('/:id/replay', async (context) => {
-  const id = idOf(context.req.param('id'));
-  await known(context.env, id);
-  return context.json(await incidentStub(context.env, id).replay());
+  const stub = incidentStub(context.env, idOf(context.req.param('id')));
+  known(await stub.status());
+  return context.json(await stub.replay());
 });
 
-incidentsApi.post('/:id/redecide', async (context) => {
-  const redecision = await incidentStub(context.env, idOf(context.req.param('id'))).redecide();
-  if (redecision === null) throw new Refusal('not_found', 'no such incident');
-  return context.json(redecision);
-});
+incidentsApi.post('/:id/redecide', async (context) =>
+  context.json(known(await incidentStub(context.env, idOf(context.req.param('id'))).redecide())),
+);
 
 /** Ends it by the operator's hand: its run, its turn, its pull request. What has ended, or is being performed, is a conflict. */
 incidentsApi.post('/:id/abort', async (context) => {
   const { env } = context;
   const id = idOf(context.req.param('id'));
-  const before = await known(env, id);
-  if (ENDED_STATUSES.includes(before.status)) throw new Refusal('conflict', `it is ${before.status} already`);
+  const stub = incidentStub(env, id);
+  const before = known(await stub.status());
+  if (ENDED_STATUSES.includes(before)) throw new Refusal('conflict', `it is ${before} already`);
   await auditOperator(env, 'incident_abort', { incident: id });
   const subjects = new SubjectCollector();
-  const by = await subjects.ref(OPERATOR);
-  if (by === null) throw new Error('the operator has no name');
+  const by = await subjects.person(OPERATOR);
   const nowMs = Date.now();
-  await incidentStub(env, id).receive({
+  await stub.receive({
     id: newId('evt', nowMs, crypto.getRandomValues(new Uint8Array(10))),
     key: null,
     at: nowMs,
     event: { type: 'aborted', data: { by, reason: 'ended by the operator' } },
     subjects: subjects.texts,
   });
-  const { status } = await known(env, id);
+  const status = await stub.status();
   if (status !== 'aborted') throw new Refusal('conflict', `it is ${status}, and cannot be aborted now`);
   return context.json({ incident: id, status }, 202);
 });
 
-async function known(env: Env, id: string): Promise<IncidentView> {
-  const view = await incidentStub(env, id).view();
-  if (view === null) throw new Refusal('not_found', 'no such incident');
-  return view;
+function known<T>(found: T | null): T {
+  if (found === null) throw new Refusal('not_found', 'no such incident');
+  return found;
 }
 
 function evidenceOf(state: unknown): unknown {

@@ -18,8 +18,7 @@ export async function deliverDecision(
 ): Promise<Delivered> {
   const { incident, attempt, verdict, via, callback } = event.payload;
   const subjects = new SubjectCollector();
-  const by = await subjects.ref(event.payload.by || 'operator');
-  if (by === null) throw new Error('a decision without a person');
+  const by = await subjects.person(event.payload.by || 'operator');
   const stub = incidentStub(env, incident);
   const recorded = async () => hasRecorded((await stub.view())?.journal ?? [], attempt, verdict);
   const wasBefore = await recorded();

@@ -10,10 +10,10 @@ import { costMicroUsd } from '../../../core/cost/prices.ts';
 import { connectEngine } from '../docker/docker.ts';
 import { fakeGitServer } from '../gateway/testing/fake-git-server.ts';
 import { fakeMessagesApi, type Turn } from '../gateway/testing/fake-messages-api.ts';
+import { CACHE_DIR, MODEL, sandboxSpec } from '../testing/sandbox-spec.ts';
 import { createDockerBackend } from './backend-docker.ts';
 import type { SandboxBackend, SandboxEvent, SandboxSpec, ToolCall } from './sandbox.ts';
 
-const MODEL = 'claude-opus-5-5';
 const KEY = 'sk-canary-model-key';
 const PAT = 'canary-code-pat';
 
@@ -23,7 +23,6 @@ const TEST_RED =
 let git: Awaited<ReturnType<typeof fakeGitServer>>;
 let stateDir: string;
 const backends: SandboxBackend[] = [];
-let serial = 0;
 
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'dogwatch-state-'));
@@ -54,7 +53,7 @@ function backendFor(anthropicBaseUrl: string, limits = {}) {
   const backend = createDockerBackend({
     runner: `test-${process.pid}`,
     stateDir,
-    cacheDir: join(import.meta.dirname, '../../../.dogwatch'),
+    cacheDir: CACHE_DIR,
     anthropicBaseUrl,
     anthropicApiKey: KEY,
     azureDevopsUrl: git.url,
@@ -68,30 +67,17 @@ function backendFor(anthropicBaseUrl: string, limits = {}) {
   return { backend, lines };
 }
 
-const specOf = (over: Partial<SandboxSpec> = {}): SandboxSpec => ({
-  run: `run_${process.pid}_${++serial}`,
-  fence: 1,
-  group: 'cody',
-  model: MODEL,
-  budgetUsd: 1,
-  maxTurns: 20,
-  timeoutMs: 120_000,
-  result: 'fix',
-  charter: 'You are Cody, a developer.',
-  prompt: 'Look around.',
-  workspace: {
-    project: 'shop',
-    repository: 'parcel rates',
-    ref: 'refs/heads/main',
-    commit: git.commits[1] ?? '',
-  },
-  identity: { name: 'Cody Codewell (AI Agent)', email: 'cody@example.invalid' },
-  routes: ['anthropic', 'git', 'npm'],
-  credentials: ['anthropic', 'azure-devops-code'],
-  mirror: async () => git.bare,
-  tools: ['relay', 'report', 'submit_fix'],
-  ...over,
-});
+const specOf = (over: Partial<SandboxSpec> = {}): SandboxSpec =>
+  sandboxSpec(git, 'parcel rates', {
+    workspace: {
+      project: 'shop',
+      repository: 'parcel rates',
+      ref: 'refs/heads/main',
+      commit: git.commits[1] ?? '',
+    },
+    tools: ['relay', 'report', 'submit_fix'],
+    ...over,
+  });
 
 async function session(turns: Turn[], over: Partial<SandboxSpec> = {}, limits = {}) {
   const api = await fakeMessagesApi(turns, MODEL);

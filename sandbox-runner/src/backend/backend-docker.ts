@@ -110,6 +110,28 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     return { ended: finish(), kill };
   }
 
+  /** A cell opens its session once it has an address. */
+  function sessionOf(spec: SandboxSpec, handlers: SandboxHandlers) {
+    let session: Session | null = null;
+    return {
+      async open(host: string, port?: number): Promise<Session> {
+        const { stateDir, log } = options;
+        const place = { host, ...(port === undefined ? {} : { port }), stateDir, log };
+        session = await openSession(
+          spec,
+          handlers,
+          { ...place, workspaceFolder: WORKSPACE_FOLDER },
+          await settings,
+        );
+        return session;
+      },
+      opened(): Session {
+        if (session === null) throw new Error('unreachable: a cell opens with its session');
+        return session;
+      },
+    };
+  }
+
   async function start(spec: SandboxSpec, handlers: SandboxHandlers): Promise<Sandbox> {
     const startedAt = performance.now();
     const cleanup = new Cleanup(options.log);
@@ -122,9 +144,8 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
       found = await ensureImage(options.log);
       if (spec.imageDigest && spec.imageDigest !== found.digest)
         found = { tag: '', digest: spec.imageDigest };
-      const gatewaySecrets = await settings;
       const logs = boundedOutput(LOG_TAIL_BYTES);
-      const opened: { session?: Session } = {};
+      const session = sessionOf(spec, handlers);
       const container = await openCell(
         engine,
         networks,
@@ -141,16 +162,11 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
           runtime: options.runtime ?? null,
           limits,
         },
-        async (host) => {
-          const place = { host, stateDir: options.stateDir, workspaceFolder: WORKSPACE_FOLDER };
-          opened.session = await openSession(spec, handlers, { ...place, log: options.log }, gatewaySecrets);
-          return opened.session;
-        },
+        session.open,
         logs.push,
         cleanup,
       );
-      if (!opened.session) throw new Error('unreachable: a cell opens with its session');
-      const { ended, kill } = watch(spec, opened.session, container, logs, startedAt, cleanup);
+      const { ended, kill } = watch(spec, session.opened(), container, logs, startedAt, cleanup);
       track(() => kill('canceled'), ended);
       condition.works();
       return { ...described(), ended, kill };
@@ -175,24 +191,18 @@ export function createDockerBackend(options: BackendOptions): SandboxBackend {
     const cleanup = new Cleanup(options.log);
     held.add(found.name);
     try {
-      const gatewaySecrets = await settings;
       const logs = boundedOutput(LOG_TAIL_BYTES);
-      const opened: { session?: Session } = {};
+      const session = sessionOf(spec, handlers);
       const container = await reopenCell(
         engine,
         networks,
         await firewall,
         found,
-        async (host, port) => {
-          const place = { host, port, stateDir: options.stateDir, workspaceFolder: WORKSPACE_FOLDER };
-          opened.session = await openSession(spec, handlers, { ...place, log: options.log }, gatewaySecrets);
-          return opened.session;
-        },
+        session.open,
         logs.push,
         cleanup,
       );
-      if (!opened.session) throw new Error('unreachable: a cell opens with its session');
-      const { ended, kill } = watch(spec, opened.session, container, logs, startedAt, cleanup);
+      const { ended, kill } = watch(spec, session.opened(), container, logs, startedAt, cleanup);
       track(() => kill('canceled'), ended);
       const { tag, digest } = await ensureImage(options.log).catch(() => ({ tag: '', digest: '' }));
       const imageTag = digest === found.image ? tag : '';

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fakeGitServer } from '../gateway/testing/fake-git-server.ts';
 import { fakeMessagesApi, type Turn } from '../gateway/testing/fake-messages-api.ts';
+import { CACHE_DIR, MODEL, sandboxSpec } from '../testing/sandbox-spec.ts';
 import { createUnsafeProcessBackend } from './backend-process.ts';
 import type { SandboxEvent } from './sandbox.ts';
 
 /** Needs no engine, but installs the Agent SDK: too slow for the suite of pure tests. */
-const MODEL = 'claude-opus-5-5';
 let git: Awaited<ReturnType<typeof fakeGitServer>>;
 let stateDir: string;
 
@@ -28,7 +28,7 @@ async function backendWith(turns: Turn[]) {
   const backend = createUnsafeProcessBackend({
     runner: 'test',
     stateDir,
-    cacheDir: join(import.meta.dirname, '../../../.dogwatch'),
+    cacheDir: CACHE_DIR,
     anthropicBaseUrl: api.url,
     anthropicApiKey: 'sk-canary',
     azureDevopsUrl: git.url,
@@ -40,29 +40,13 @@ async function backendWith(turns: Turn[]) {
   const events: SandboxEvent[] = [];
   const start = (timeoutMs: number) =>
     backend.start(
-      {
-        run: `run_${Math.random().toString(36).slice(2)}`,
-        fence: 1,
-        group: 'cody',
-        model: MODEL,
-        budgetUsd: 1,
+      sandboxSpec(git, 'rates', {
         maxTurns: 5,
         timeoutMs,
-        result: 'fix',
-        charter: 'You are Cody.',
         prompt: 'The commit is at /workspace/repo.',
-        workspace: {
-          project: 'shop',
-          repository: 'rates',
-          ref: 'refs/heads/main',
-          commit: git.commits[0] ?? '',
-        },
-        identity: { name: 'Cody', email: 'cody@example.invalid' },
         routes: ['anthropic', 'git'],
         credentials: ['anthropic'],
-        mirror: async () => git.bare,
-        tools: ['report'],
-      },
+      }),
       {
         onTool: async () => ({ text: '', isError: false }),
         onEvent: (e) => events.push(e),

@@ -3,6 +3,13 @@ import type { HandOff } from '../../../core/contracts/hand-off.ts';
 import type { RunOnHost } from '../../../core/contracts/host-command.ts';
 import type { RequestInput } from '../../../core/contracts/intents.ts';
 import type { Usage } from '../../../core/contracts/usage.ts';
+import type {
+  EventAnswer,
+  AgentEvent as SandboxEvent,
+  ToolReply as ToolAnswer,
+} from '../../image/agent/task.ts';
+
+export type { EventAnswer, SandboxEvent, ToolAnswer };
 
 /**
  * The seam between the runner's service (who may do what, and who hears of it) and the place where an agent
@@ -70,16 +77,6 @@ export interface SandboxHandlers {
   mayCall?(): Promise<boolean>;
 }
 
-/** What trusted code says to a line of the ledger. */
-export interface EventAnswer {
-  /** The call may not be made; why. */
-  block?: string;
-  /** To be told to the model. */
-  notice?: string;
-  /** The work is to be kept now. */
-  checkpoint?: boolean;
-}
-
 export type ToolCall =
   | { tool: 'run_on_host'; key: string; input: RunOnHost }
   | { tool: 'audit_search'; key: string; input: AuditSearchInput }
@@ -109,29 +106,6 @@ export type ToolCall =
       /** A Git bundle, as the container sent it; empty: nothing was done. Only a container ever unpacks it. */
       bundle: Uint8Array<ArrayBuffer>;
     };
-
-export interface ToolAnswer {
-  text: string;
-  isError: boolean;
-}
-
-export type SandboxEvent =
-  | {
-      type: 'tool';
-      id: string;
-      name: string;
-      phase: 'requested' | 'denied' | 'succeeded' | 'failed';
-      input: string | null;
-      output: string | null;
-      durationMs: number | null;
-      /** The workspace after a call that may have changed it: equal digests, equal files. */
-      workspace?: { digest: string; files: number } | null;
-    }
-  | { type: 'compacted' }
-  /** The model has nothing more to do; an answer with a notice keeps it going. */
-  | { type: 'stopping' }
-  | { type: 'said'; text: string }
-  | { type: 'turn'; turns: number };
 
 export interface SandboxEnd {
   reason:

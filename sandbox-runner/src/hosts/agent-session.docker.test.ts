@@ -8,12 +8,12 @@ import { fakeGitServer } from '../gateway/testing/fake-git-server.ts';
 import { fakeMessagesApi } from '../gateway/testing/fake-messages-api.ts';
 import { silentLogger } from '../logger.ts';
 import { runRequest } from '../testing/requests.ts';
+import { CACHE_DIR, MODEL } from '../testing/sandbox-spec.ts';
 import type { EventPayload } from '../worker/event-spool.ts';
 import { HostCommands } from './host-commands.ts';
 import { runOnHost } from './run-on-host-tool.ts';
 
 const TOOL = 'mcp__dogwatch__run_on_host';
-const MODEL = 'claude-opus-5-5';
 
 test('a session of the Agent SDK looks at a host, and gets no shell there', {
   timeout: 240_000,
@@ -56,7 +56,7 @@ test('a session of the Agent SDK looks at a host, and gets no shell there', {
     const backend = createUnsafeProcessBackend({
       runner: 'test',
       stateDir,
-      cacheDir: join(import.meta.dirname, '../../../.dogwatch'),
+      cacheDir: CACHE_DIR,
       anthropicBaseUrl: api.url,
       anthropicApiKey: 'sk-canary',
       azureDevopsUrl: git.url,

@@ -2,83 +2,42 @@ import { runInDurableObject, SELF } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import type { Course, Round } from './play.ts';
 import { type Runner, report } from './runner.ts';
-import { endsOf, messagesOf, RYAN, Script } from './talk.ts';
+import { endsOf, messagesOf, RYAN, Script, taskOfRyan } from './talk.ts';
 import type { World } from './world.ts';
 
 /** What comes of a session whose runner is gone, and what is taken away when one is over. */
 
 /** A runner falls silent in the middle of a session, and comes back when its work was taken away. */
-export const silence = (world: World, runner: Runner): Course => ({
-  name: 'a runner that falls silent',
-  world,
-  goesOn: true,
-  round(n): Round {
-    let script = new Script([]);
-    return {
-      begin(senders) {
-        runner.forget();
-        senders.tell(world.says(RYAN, `/task look at the agent, round ${n}.`));
-        script = new Script([
-          [
-            () => runner.sessions.length === 1,
-            () => {
-              runner.isSilent = true;
-            },
-          ],
-          [
-            () => runner.sessions[0]?.isOver === true,
-            () => {
-              runner.isSilent = false;
-            },
-          ],
-          [() => runner.sessions.length === 2, () => runner.sessions[1]?.end(report)],
-        ]);
+export const silence = (world: World, runner: Runner): Course =>
+  taskOfRyan({ name: 'a runner that falls silent', world, goesOn: true }, runner, () => [
+    [
+      () => runner.sessions.length === 1,
+      () => {
+        runner.isSilent = true;
       },
-      act(senders) {
-        script.act();
-        runner.act(senders);
+    ],
+    [
+      () => runner.sessions[0]?.isOver === true,
+      () => {
+        runner.isSilent = false;
       },
-      isOver: async () => script.isOver,
-      outcome: async () => ({ ends: await endsOf('ryan', n) }),
-    };
-  },
-});
+    ],
+    [() => runner.sessions.length === 2, () => runner.sessions[1]?.end(report)],
+  ]);
 
 /** A session tells of something strange and runs out of memory: its group is given a rest, and it is done once more. */
-export const outOfMemory = (world: World, runner: Runner): Course => ({
-  name: 'a session that runs out of memory',
-  world,
-  goesOn: true,
-  round(n): Round {
-    let script = new Script([]);
-    return {
-      begin(senders) {
-        runner.forget();
-        senders.tell(world.says(RYAN, `/task look at the agent, round ${n}.`));
-        script = new Script([
-          [
-            () => runner.sessions.length === 1,
-            () => {
-              const [session] = runner.sessions;
-              session?.tell({
-                type: 'alert',
-                data: { rule: 'fork_bomb', text: 'It began 4,000 processes.' },
-              });
-              session?.end(null, 'out_of_memory');
-            },
-          ],
-          [() => runner.sessions.length === 2, () => runner.sessions[1]?.end(report)],
-        ]);
+export const outOfMemory = (world: World, runner: Runner): Course =>
+  taskOfRyan({ name: 'a session that runs out of memory', world, goesOn: true }, runner, () => [
+    [
+      () => runner.sessions.length === 1,
+      () => {
+        const [session] = runner.sessions;
+        session?.tell({ type: 'alert', data: { rule: 'fork_bomb', text: 'It began 4,000 processes.' } });
+        session?.end(null, 'out_of_memory');
       },
-      act(senders) {
-        script.act();
-        runner.act(senders);
-      },
-      isOver: async () => script.isOver,
-      outcome: async () => ({ ends: await endsOf('ryan', n) }),
-    };
-  },
-});
+    ],
+    [() => runner.sessions.length === 2, () => runner.sessions[1]?.end(report)],
+  ]);
 
 /** What a person said to a session is deleted when that is over; whoever asks for it asks until it is done. */
 export const forget = (world: World, runner: Runner): Course => ({

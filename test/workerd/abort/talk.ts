@@ -24,11 +24,14 @@ export async function endsOf(group: string, round: number): Promise<string[]> {
     .map(({ text, state }) => `${state}: ${plain(text)}`);
 }
 
+/** What is waited for, and what comes of it. */
+export type Step = [isDue: () => boolean, act: () => void];
+
 /** Said once, each when what it waits for has come. */
 export class Script {
-  readonly #steps: [() => boolean, () => void][];
+  readonly #steps: Step[];
 
-  constructor(steps: [() => boolean, () => void][]) {
+  constructor(steps: Step[]) {
     this.#steps = steps;
   }
 
@@ -42,6 +45,33 @@ export class Script {
   get isOver(): boolean {
     return this.#steps.length === 0;
   }
+}
+
+/** A task of Ryan’s that goes as the script says, each step when what it waits for has come. */
+export function taskOfRyan(
+  about: Pick<Course, 'name' | 'world' | 'goesOn'>,
+  runner: Runner,
+  script: (senders: Senders) => Step[],
+): Course {
+  return {
+    ...about,
+    round(n): Round {
+      let steps = new Script([]);
+      return {
+        begin(senders) {
+          runner.forget();
+          senders.tell(about.world.says(RYAN, `/task look at the agent, round ${n}.`));
+          steps = new Script(script(senders));
+        },
+        act(senders) {
+          steps.act();
+          runner.act(senders);
+        },
+        isOver: async () => steps.isOver,
+        outcome: async () => ({ ends: await endsOf('ryan', n) }),
+      };
+    },
+  };
 }
 
 /** An order, one more word to its session, two that wait, and one of them canceled. */
@@ -133,36 +163,18 @@ async function timesAllowed(to: string): Promise<number> {
 }
 
 /** Everything is stopped while a session runs, and goes on. */
-export const stop = (world: World, runner: Runner): Course => ({
-  name: 'a stop',
-  world,
-  goesOn: true,
-  round(n): Round {
-    let script = new Script([]);
-    const order = (path: string) => async () => {
-      const init = { method: 'POST', headers: { authorization: 'Bearer operator-token' } };
-      return (await SELF.fetch(`https://dogwatch.test/api/${path}`, init)).ok;
-    };
-    return {
-      begin(senders) {
-        runner.forget();
-        senders.tell(world.says(RYAN, `/task look at the agent, round ${n}.`));
-        script = new Script([
-          [() => runner.sessions.length === 1, () => senders.tell(order('stop'))],
-          [
-            // So long that its person hears that it waits.
-            () => world.told.some(({ text }) => text.includes('waits for a free session')),
-            () => senders.tell(order('resume')),
-          ],
-          [() => runner.sessions.length === 2, () => runner.sessions[1]?.end(report)],
-        ]);
-      },
-      act(senders) {
-        script.act();
-        runner.act(senders);
-      },
-      isOver: async () => script.isOver,
-      outcome: async () => ({ ends: await endsOf('ryan', n) }),
-    };
-  },
-});
+export function stop(world: World, runner: Runner): Course {
+  const order = (path: string) => async () => {
+    const init = { method: 'POST', headers: { authorization: 'Bearer operator-token' } };
+    return (await SELF.fetch(`https://dogwatch.test/api/${path}`, init)).ok;
+  };
+  return taskOfRyan({ name: 'a stop', world, goesOn: true }, runner, (senders) => [
+    [() => runner.sessions.length === 1, () => senders.tell(order('stop'))],
+    [
+      // So long that its person hears that it waits.
+      () => world.told.some(({ text }) => text.includes('waits for a free session')),
+      () => senders.tell(order('resume')),
+    ],
+    [() => runner.sessions.length === 2, () => runner.sessions[1]?.end(report)],
+  ]);
+}

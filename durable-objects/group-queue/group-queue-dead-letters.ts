@@ -1,10 +1,6 @@
 import type { Projection } from '../../workers/db/projections.ts';
 import type { MessageRow } from './group-queue-rows.ts';
 
-/** The outbox key of a message's turn. One that is replayed begins a new round. */
-export const grantKey = ({ id, round }: Pick<MessageRow, 'id' | 'round'>): string =>
-  round === 1 ? `grant:${id}` : `grant:${id}:${round}`;
-
 /** A dead letter of a group: it names its message and holds no text of it. */
 export function deadLetterOf(
   group: string,

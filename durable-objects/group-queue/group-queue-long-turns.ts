@@ -13,7 +13,7 @@ const lookAt = ({ looked_at, granted_at, at }: MessageRow): number =>
   Math.ceil(((looked_at ?? granted_at ?? at) + LOOK_AFTER_MS) / LOOK_STEP_MS) * LOOK_STEP_MS;
 
 /** Looks after turns that are held for very long: who would end one may have been lost. */
-export class Looks {
+export class LongTurns {
   readonly #sql: Sql;
   readonly #messages: GroupMessages;
 
